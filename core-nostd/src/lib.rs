@@ -1,2 +1,65 @@
 #![no_std]
-//! skeleton
+#![deny(missing_docs)]
+#![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![cfg_attr(test, allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::panic))]
+//! Fixed-memory online learners for sensor streams: no heap, no clock, no IO, no panics, and the same bits on a
+//! microcontroller as on a server.
+//!
+//! # Layers
+//! Each layer uses only those above it.
+//!
+//! | layer | modules | what it holds |
+//! |---|---|---|
+//! | ground | [`math`], [`rng`], [`array`] | the only door to `libm`, seeded random numbers, serde for `[T; N]` |
+//! | values and roles | [`sample`], [`traits`], [`compose`] | finite input by construction; what a learner can do; static pipelines |
+//! | parts | [`stats`], [`window`], [`quantile`], [`preprocess`] | running statistics and transformers |
+//! | detectors | [`anomaly`] | from a reading to evidence, in powers of ten |
+//! | decision | [`alarm`], [`monitor`] | from evidence to alerts: the one step that firmware and gateway share |
+//! | edge | [`message`], [`snapshot`] | what goes over a wire or into flash |
+//!
+//! # The unit of every score
+//! A score of `s` says: once in `10^s` samples of what was seen. 0 is ordinary, 3 is rare, 6 was never near.
+//!
+//! # Example: watch one channel
+//! ```
+//! use brooklet_core::alarm::Settings;
+//! use brooklet_core::anomaly::DefaultDetector;
+//! use brooklet_core::monitor::Monitor;
+//! use brooklet_core::sample::Moment;
+//!
+//! static MONITOR: Monitor<DefaultDetector> = Monitor::new(DefaultDetector::new()); // may live in a static
+//! let mut monitor = MONITOR.clone();
+//! let mut alerts = 0;
+//! for i in 0..3000u16 {
+//!     let value = if i == 2500 { 90.0 } else { 20.0 + f32::from(i % 7) };
+//!     let time = i64::from(i) * 300_000; // one reading in five minutes
+//!     let moment = Moment::new(value, Some(time)).expect("finite");
+//!     let verdict = monitor.step(&moment, &Settings::DEFAULT);
+//!     alerts += u16::from(verdict.fired);
+//! }
+//! assert_eq!(alerts, 1);
+//! ```
+
+#[cfg(test)]
+extern crate std;
+
+pub mod array;
+pub mod math;
+pub mod rng;
+
+pub mod compose;
+pub mod sample;
+pub mod traits;
+
+pub mod preprocess;
+pub mod quantile;
+pub mod stats;
+pub mod window;
+
+pub mod anomaly;
+
+pub mod alarm;
+pub mod monitor;
+
+pub mod message;
+pub mod snapshot;

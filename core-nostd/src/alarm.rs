@@ -1,0 +1,219 @@
+//! When to ring: from evidence to alerts.
+//!
+//! A threshold that rises with the age of a channel (chances to be wrong add up over its life, so each later one must
+//! be smaller) and with its rate (people count alerts a day, not a sample), a pause and a raised bar after each alert,
+//! a budget that makes a channel which rings often bring more, and silence while it cannot know.
+
+use serde::{Deserialize, Serialize};
+
+use crate::math;
+use crate::stats::Period;
+use crate::traits::{Learner, Validate};
+
+const HOUR: f32 = 3_600_000.0;
+/// By how much the threshold rises over the first [`RISE_OVER`] samples.
+const RISE: f32 = 0.5;
+const RISE_OVER: f32 = 30_000.0;
+/// .. and for each power of ten in samples a day above one in five minutes.
+const RISE_WITH_RATE: f32 = 0.3;
+/// Silent for the first two days, within these bounds in samples: they hold nothing but records.
+const SILENT_HOURS: f32 = 48.0;
+const SILENT_LEAST: f32 = 100.0;
+const SILENT_MOST: f32 = 600.0;
+/// An alert raises the bar by this much, which fades with 16 hours, and no other follows within half of that.
+const BAR: f32 = 1.5;
+const BAR_HOURS: f32 = 16.0;
+const BAR_LEAST: f32 = 50.0;
+/// The budget: an alert also raises the bar by this much, which fades with two weeks.
+const BUDGET: f32 = 0.1;
+const BUDGET_HOURS: f32 = 14.0 * 24.0;
+const BUDGET_LEAST: f32 = 5_000.0;
+/// An alert ends after this many samples below half the threshold ..
+const QUIET_SAMPLES: u16 = 12;
+/// .. or after this many samples and a day: what lasts that long is the new normal.
+const ACCEPTED_SAMPLES: f32 = 2_000.0;
+const ACCEPTED_HOURS: f32 = 24.0;
+
+/// What a user sets; shared by channels, so not part of the state.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Evidence in powers of ten from which a young, quiet channel rings; 0.5 to 20, default 2.2. Half of it ends an
+    /// alert.
+    pub threshold: f32,
+    /// Samples before the first alert; `None`: two days of samples, at least 100 and at most 600.
+    pub warm_up: Option<u32>,
+}
+
+impl Settings {
+    /// What holds when nobody configures anything.
+    pub const DEFAULT: Self = Self { threshold: 2.2, warm_up: None };
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// What one sample did to the alarm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing.
+    None,
+    /// An alert starts; a former one that was still open gives way to it.
+    Fired,
+}
+
+/// The state between samples. Memory: 48 bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Alarm {
+    period: Period,
+    seen: u32,
+    bar: f32,
+    budget: f32,
+    pause: f32,
+    open: bool,
+    quiet: u16,
+    age: f32,
+}
+
+impl Alarm {
+    /// Nothing seen.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            period: Period::new(),
+            seen: 0,
+            bar: 0.0,
+            budget: 0.0,
+            pause: 0.0,
+            open: false,
+            quiet: 0,
+            age: 0.0,
+        }
+    }
+
+    /// An alert is open.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        self.open
+    }
+
+    /// Samples seen, and how many it takes before the first alert.
+    #[must_use]
+    pub fn warm_up(&self, settings: &Settings) -> (u32, u32) {
+        let hours = (SILENT_HOURS * self.an_hour()).min(SILENT_MOST).max(SILENT_LEAST);
+        (self.seen, settings.warm_up.unwrap_or(hours as u32))
+    }
+
+    /// The evidence that rings now, in powers of ten.
+    #[must_use]
+    pub fn threshold(&self, settings: &Settings) -> f32 {
+        let age = (self.seen as f32 / RISE_OVER).min(1.0);
+        let rate = math::log10(Period::UNKNOWN / self.period.or_unknown().clamp(1.0, Period::UNKNOWN));
+        settings.threshold + RISE * age + RISE_WITH_RATE * rate + self.bar + self.budget
+    }
+
+    /// Samples an hour.
+    fn an_hour(&self) -> f32 {
+        HOUR / self.period.or_unknown().max(1.0)
+    }
+
+    /// Takes in the evidence of one sample.
+    pub fn step(&mut self, evidence: f32, time: Option<i64>, settings: &Settings) -> Change {
+        let hour = self.an_hour();
+        let fade = (BAR_HOURS * hour).max(BAR_LEAST);
+        self.bar -= self.bar / fade;
+        self.budget -= self.budget / (BUDGET_HOURS * hour).max(BUDGET_LEAST);
+        self.pause = (self.pause - 1.0).max(0.0);
+        self.seen = self.seen.saturating_add(1);
+        let (seen, warm_up) = self.warm_up(settings);
+        let fired = seen >= warm_up && self.pause <= 0.0 && evidence >= self.threshold(settings);
+        self.period.learn_one(&time);
+        if !fired {
+            return Change::None;
+        }
+        self.bar += BAR;
+        self.budget += BUDGET;
+        self.pause = 0.5 * fade;
+        if !self.open {
+            (self.open, self.quiet, self.age) = (true, 0, 0.0);
+        }
+        Change::Fired
+    }
+
+    /// Takes in the level of one sample while an alert is open; true if that ends the alert.
+    pub fn settle(&mut self, level: f32, settings: &Settings) -> bool {
+        if !self.open {
+            return false;
+        }
+        self.quiet = if level < 0.5 * settings.threshold { self.quiet.saturating_add(1) } else { 0 };
+        self.age = (self.age + 1.0).min(1e7);
+        let accepted = ACCEPTED_SAMPLES.max(ACCEPTED_HOURS * self.an_hour());
+        self.open = self.quiet < QUIET_SAMPLES && self.age < accepted;
+        !self.open
+    }
+}
+
+impl Validate for Alarm {
+    fn is_valid(&self) -> bool {
+        let bounded = 0.0..=1e12;
+        self.period.is_valid()
+            && [self.bar, self.budget, self.pause, self.age].iter().all(|x| bounded.contains(x))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTES_5: i64 = 300_000;
+
+    fn feed(alarm: &mut Alarm, range: core::ops::Range<i64>, evidence: f32) -> usize {
+        let fired = |&i: &i64| alarm.step(evidence, Some(i * MINUTES_5), &Settings::DEFAULT) == Change::Fired;
+        range.filter(fired).count()
+    }
+
+    #[test]
+    fn silent_while_it_cannot_know() {
+        let mut alarm = Alarm::new();
+        assert_eq!(feed(&mut alarm, 0..575, 9.0), 0); // two days of five minutes
+        assert_eq!(feed(&mut alarm, 575..600, 9.0), 1);
+    }
+
+    #[test]
+    fn rings_less_and_less_often_for_the_same() {
+        let mut alarm = Alarm::new();
+        feed(&mut alarm, 0..600, 0.0);
+        assert_eq!(feed(&mut alarm, 600..696, 20.0), 1, "a third of a day of pause after the first");
+        let weeks: [usize; 3] = core::array::from_fn(|week| {
+            let start = 696 + 7 * 288 * week as i64;
+            feed(&mut alarm, start..start + 7 * 288, 3.0)
+        });
+        let [first, _, third] = weeks;
+        assert!(first <= 10 && third < first, "{weeks:?}");
+    }
+
+    #[test]
+    fn an_alert_ends_in_quiet_or_is_accepted() {
+        let mut alarm = Alarm::new();
+        feed(&mut alarm, 0..600, 0.0);
+        assert_eq!(feed(&mut alarm, 600..601, 5.0), 1);
+        let samples =
+            |alarm: &mut Alarm, level: f32| (1..10_000).find(|_| alarm.settle(level, &Settings::DEFAULT));
+        assert_eq!(samples(&mut alarm, 1.0), Some(12));
+        assert_eq!(feed(&mut alarm, 601..700, 5.0), 1);
+        assert_eq!(samples(&mut alarm, 5.0), Some(2000));
+    }
+
+    #[test]
+    fn faster_sampling_asks_for_more() {
+        let (mut slow, mut fast) = (Alarm::new(), Alarm::new());
+        for i in 0..100 {
+            slow.step(0.0, Some(i * MINUTES_5), &Settings::DEFAULT);
+            fast.step(0.0, Some(i * 1000), &Settings::DEFAULT);
+        }
+        let more = fast.threshold(&Settings::DEFAULT) - slow.threshold(&Settings::DEFAULT);
+        assert!((more - 0.743).abs() < 0.001, "{more}");
+    }
+}

@@ -1,0 +1,72 @@
+//! serde for `[T; N]` of any length, which serde itself has up to 32 only: `#[serde(with = "crate::array")]`.
+//! Stored as a tuple: no length on the wire, because the type knows it.
+
+use core::fmt;
+use core::marker::PhantomData;
+
+use serde::de::{Error, SeqAccess, Visitor};
+use serde::ser::SerializeTuple;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Writes the elements in order.
+///
+/// # Errors
+/// Whatever the serializer reports.
+pub fn serialize<S: Serializer, T: Serialize, const N: usize>(
+    array: &[T; N],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let mut tuple = serializer.serialize_tuple(N)?;
+    for element in array {
+        tuple.serialize_element(element)?;
+    }
+    tuple.end()
+}
+
+/// Reads exactly `N` elements.
+///
+/// # Errors
+/// Fewer than `N` elements, or whatever the deserializer reports.
+pub fn deserialize<'de, D, T, const N: usize>(deserializer: D) -> Result<[T; N], D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Clone + Default,
+{
+    struct Elements<T, const N: usize>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de> + Clone + Default, const N: usize> Visitor<'de> for Elements<T, N> {
+        type Value = [T; N];
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "an array of {N} elements")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<[T; N], A::Error> {
+            let mut array = core::array::from_fn(|_| T::default());
+            for (i, slot) in array.iter_mut().enumerate() {
+                *slot = seq.next_element()?.ok_or_else(|| A::Error::invalid_length(i, &self))?;
+            }
+            Ok(array)
+        }
+    }
+
+    deserializer.deserialize_tuple(N, Elements(PhantomData))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Serialize, Deserialize, PartialEq, Debug)]
+    struct Long(#[serde(with = "crate::array")] [u16; 40]);
+
+    #[test]
+    fn round_trip_without_a_length() {
+        let mut bytes = [0; 64];
+        let long = Long(core::array::from_fn(|i| i as u16));
+        let used = postcard::to_slice(&long, &mut bytes).unwrap();
+        assert_eq!(used.len(), 40);
+        assert_eq!(postcard::from_bytes::<Long>(used).unwrap(), long);
+        assert!(postcard::from_bytes::<Long>(&[1, 2, 3]).is_err());
+    }
+}

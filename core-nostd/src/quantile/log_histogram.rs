@@ -1,0 +1,159 @@
+use core::f32::consts::LN_2;
+
+use serde::{Deserialize, Serialize};
+
+use crate::math;
+use crate::traits::{Learner, Validate};
+
+const BLOCKS: usize = 4;
+const BLOCK: usize = 16;
+const BINS: usize = BLOCKS * BLOCK;
+const BINS_AN_OCTAVE: f32 = 4.0;
+/// Octaves below 1 that the histogram covers.
+const OCTAVES_DOWN: f32 = 6.0;
+
+/// A decaying histogram of the logarithm of a non-negative score, which turns a score into evidence.
+///
+/// A quarter of an octave a bin, from 2^-6 to 2^10; what lies outside counts in the outermost bins. Decay is a growing
+/// increment; when it reaches 2, it and all bins are halved, which is exact: no multiplication of all bins a sample.
+///
+/// `HALF_LIFE`: 1 and up, in samples. Memory: 280 bytes. Cost: a logarithm, a multiplication; evidence adds up to
+/// 16 bins.
+/// ```
+/// use brooklet_core::quantile::LogHistogram;
+/// use brooklet_core::traits::Learner;
+/// let mut seen = LogHistogram::<4000>::new();
+/// for i in 0..1000u16 { seen.learn_one(&(1.0 + f32::from(i % 10))); }
+/// assert!(seen.evidence(2.0, 0.0).unwrap() < 0.5);
+/// assert!(seen.evidence(1000.0, 0.0).unwrap() > 3.0); // never seen in 1000: just over 10^-3
+/// ```
+/// Source: the p-value is the conformal one of Vovk, Gammerman, Shafer: Algorithmic learning in a random world, 2005,
+/// doi:10.1007/b106715.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LogHistogram<const HALF_LIFE: u32> {
+    #[serde(with = "crate::array")]
+    bins: [f32; BINS],
+    /// Sums of 16 bins, so that a tail needs few additions.
+    blocks: [f32; BLOCKS],
+    increment: f32,
+    seen: u8,
+}
+
+impl<const HALF_LIFE: u32> LogHistogram<HALF_LIFE> {
+    const SHAPE: () = assert!(HALF_LIFE > 0);
+    /// Fewer samples than this say nothing.
+    const WARM_UP: u8 = 20;
+
+    /// Nothing seen.
+    #[must_use]
+    pub const fn new() -> Self {
+        let () = Self::SHAPE;
+        Self { bins: [0.0; BINS], blocks: [0.0; BLOCKS], increment: 1.0, seen: 0 }
+    }
+
+    /// Place of a score in bins; the whole part is the bin.
+    fn place(score: f32) -> f32 {
+        if score > 0.0 {
+            (BINS_AN_OCTAVE * (math::log2(score) + OCTAVES_DOWN)).clamp(0.0, BINS as f32 - 0.01)
+        } else {
+            0.0
+        }
+    }
+
+    /// Evidence in powers of ten: `-log10` of the share of scores seen that were at least `score / 2^(margin/4)`,
+    /// half a sample added to the tail and one to the total, so that a young histogram is humble by construction.
+    ///
+    /// `margin` (0 and up, in quarter octaves) asks that a score not only be rare but stand clear of what was seen.
+    /// `None` before the 20th sample.
+    #[must_use]
+    pub fn evidence(&self, score: f32, margin: f32) -> Option<f32> {
+        if self.seen < Self::WARM_UP {
+            return None;
+        }
+        let place = (Self::place(score) - margin).max(0.0);
+        let bin = place as usize;
+        let inside = place - bin as f32;
+        let block = bin / BLOCK;
+        let own = self.bins.get(bin).copied().unwrap_or(0.0) * (1.0 - inside);
+        let near: f32 = self.bins.iter().take((block + 1) * BLOCK).skip(bin + 1).sum();
+        let far: f32 = self.blocks.iter().skip(block + 1).sum();
+        let all: f32 = self.blocks.iter().sum();
+        let (tail, all) = ((own + near + far) / self.increment, all / self.increment);
+        Some((-math::log10((tail + 0.5) / (all + 1.0))).max(0.0))
+    }
+}
+
+impl<const HALF_LIFE: u32> Default for LogHistogram<HALF_LIFE> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<const HALF_LIFE: u32> Learner for LogHistogram<HALF_LIFE> {
+    /// A score, 0 and up.
+    type Input = f32;
+
+    fn learn_one(&mut self, score: &f32) {
+        let bin = Self::place(*score) as usize;
+        if let Some(count) = self.bins.get_mut(bin) {
+            *count += self.increment;
+        }
+        if let Some(count) = self.blocks.get_mut(bin / BLOCK) {
+            *count += self.increment;
+        }
+        self.seen = self.seen.saturating_add(1);
+        self.increment *= 1.0 + LN_2 / HALF_LIFE as f32;
+        if self.increment >= 2.0 {
+            self.increment *= 0.5;
+            self.bins.iter_mut().chain(&mut self.blocks).for_each(|count| *count *= 0.5);
+        }
+    }
+
+    fn reset(&mut self) {
+        *self = Self::new();
+    }
+}
+
+impl<const HALF_LIFE: u32> Validate for LogHistogram<HALF_LIFE> {
+    fn is_valid(&self) -> bool {
+        // Decay bounds every count by a few half-lives; the bound here is generous and keeps sums finite.
+        let bound = 0.0..=1e12;
+        (1.0..2.0).contains(&self.increment)
+            && self.bins.iter().chain(&self.blocks).all(|count| bound.contains(count))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Rng;
+
+    #[test]
+    fn evidence_is_calibrated() {
+        let (mut rng, mut seen) = (Rng::new(3), LogHistogram::<4000>::new());
+        let mut rare = 0;
+        for i in 0..60_000 {
+            let score = rng.normal().abs();
+            if i >= 10_000 {
+                rare += u32::from(seen.evidence(score, 0.0).unwrap() >= 2.0);
+            }
+            seen.learn_one(&score);
+        }
+        // Once in a hundred: 500 expected of 50,000.
+        assert!((425..575).contains(&rare), "{rare}");
+        assert!(seen.is_valid());
+    }
+
+    #[test]
+    fn forgets_by_half_in_a_half_life() {
+        let mut seen = LogHistogram::<100>::new();
+        for _ in 0..1000 {
+            seen.learn_one(&8.0);
+        }
+        for _ in 0..100 {
+            seen.learn_one(&1.0);
+        }
+        let share = libm::powf(10.0, -seen.evidence(4.0, 0.0).unwrap());
+        assert!((share - 0.5).abs() < 0.01, "{share}");
+    }
+}

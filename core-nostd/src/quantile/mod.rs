@@ -1,0 +1,5 @@
+//! Where a value lies among those seen.
+
+mod log_histogram;
+
+pub use log_histogram::LogHistogram;

@@ -1,0 +1,166 @@
+//! State that outlives power: a header, the state, a checksum. The same bytes on every platform.
+//!
+//! ```text
+//! offset  0      4       5     6       8        12       16       20 ..          20 + length
+//!         BKLT   format  0     kind    shape    digest   length   state          CRC-32
+//! ```
+//! All numbers little endian. `shape` is the size of the state's type, so that most changes of the type are noticed; `digest`
+//! says under which configuration it was learnt. State is postcard. Policy: a format that was released is never changed; a new one gets a new number, and the number decides
+//! who reads it. What cannot be read is refused with a reason and left to the caller to keep.
+//!
+//! ```
+//! use brooklet_core::{alarm::Settings, anomaly::DefaultDetector, monitor::Monitor, sample::Moment, snapshot};
+//! let mut monitor = Monitor::new(DefaultDetector::new());
+//! monitor.step(&Moment::new(1.0, None).unwrap(), &Settings::DEFAULT);
+//! let mut bytes = [0; snapshot::MAX_BYTES];
+//! let used = snapshot::save(&monitor, 7, &mut bytes).unwrap();
+//! assert_eq!(snapshot::load::<Monitor<DefaultDetector>>(used, 7), Ok(monitor));
+//! ```
+
+use core::fmt;
+
+use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::traits::Validate;
+
+/// Enough for any registered learner with its alarm.
+pub const MAX_BYTES: usize = 4096;
+/// The format written.
+pub const FORMAT: u8 = 1;
+const MAGIC: [u8; 4] = *b"BKLT";
+const HEADER: usize = 20;
+const CHECKSUM: usize = 4;
+/// Without a table: 1 kB of flash weighs more than the time of a rare save.
+const CRC: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC);
+
+/// State that can be saved and loaded.
+pub trait Snapshot: Serialize + DeserializeOwned + Validate {
+    /// What kind of state this is; never used for another.
+    const KIND: u16;
+}
+
+/// Why a snapshot was not written or not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Error {
+    /// The buffer is too small for the state.
+    NoRoom,
+    /// Shorter than its header, or than its header says.
+    Truncated,
+    /// Does not begin with `BKLT`.
+    NotASnapshot,
+    /// Written in a format that this version does not know.
+    UnknownFormat(u8),
+    /// The state of something else.
+    WrongKind(u16),
+    /// The state of another version or size of the same type.
+    WrongShape(u32),
+    /// Learnt under another configuration.
+    WrongDigest(u32),
+    /// The checksum does not hold: damaged.
+    Damaged,
+    /// The checksum holds but the state cannot be one.
+    Invalid,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoRoom => f.write_str("the buffer is too small for the snapshot"),
+            Self::Truncated => f.write_str("the snapshot is cut short"),
+            Self::NotASnapshot => f.write_str("not a Brooklet snapshot"),
+            Self::UnknownFormat(format) => write!(f, "snapshot format {format} is unknown to this version"),
+            Self::WrongKind(kind) => write!(f, "a snapshot of another kind ({kind})"),
+            Self::WrongShape(shape) => {
+                write!(f, "a snapshot of another version of this model ({shape} bytes)")
+            }
+            Self::WrongDigest(_) => f.write_str("the snapshot was learnt under another configuration"),
+            Self::Damaged => f.write_str("the snapshot is damaged: its checksum does not hold"),
+            Self::Invalid => f.write_str("the snapshot's state is not a possible one"),
+        }
+    }
+}
+
+impl core::error::Error for Error {}
+
+/// Writes the state to the front of `buffer` and returns what was written. `digest` stands for the configuration.
+///
+/// # Errors
+/// [`Error::NoRoom`].
+pub fn save<'a, T: Snapshot>(state: &T, digest: u32, buffer: &'a mut [u8]) -> Result<&'a [u8], Error> {
+    let room = buffer.get_mut(HEADER..).ok_or(Error::NoRoom)?;
+    let length = postcard::to_slice(state, room).map_err(|_| Error::NoRoom)?.len();
+    let (front, rest) = buffer.split_at_mut_checked(HEADER + length).ok_or(Error::NoRoom)?;
+    let header = Header { kind: T::KIND, shape: shape::<T>(), digest, length: length as u32 };
+    front.get_mut(..HEADER).ok_or(Error::NoRoom)?.copy_from_slice(&header.to_bytes());
+    let checksum = CRC.checksum(front);
+    rest.get_mut(..CHECKSUM).ok_or(Error::NoRoom)?.copy_from_slice(&checksum.to_le_bytes());
+    buffer.get(..HEADER + length + CHECKSUM).ok_or(Error::NoRoom)
+}
+
+/// Reads a state that [`save`] wrote under the same `digest`. Bytes after it are ignored.
+///
+/// # Errors
+/// Any but [`Error::NoRoom`]; the checks go from the outside in.
+pub fn load<T: Snapshot>(bytes: &[u8], digest: u32) -> Result<T, Error> {
+    let (header, state) = bytes.split_first_chunk::<HEADER>().ok_or(Error::Truncated)?;
+    let header = Header::from_bytes(header)?;
+    let length = header.length as usize;
+    let state = state.get(..length).ok_or(Error::Truncated)?;
+    let end = HEADER + length;
+    let checksum =
+        bytes.get(end..).and_then(|rest| rest.first_chunk::<CHECKSUM>()).ok_or(Error::Truncated)?;
+    if CRC.checksum(bytes.get(..end).ok_or(Error::Truncated)?) != u32::from_le_bytes(*checksum) {
+        return Err(Error::Damaged);
+    }
+    if header.kind != T::KIND {
+        return Err(Error::WrongKind(header.kind));
+    }
+    if header.shape != shape::<T>() {
+        return Err(Error::WrongShape(header.shape));
+    }
+    if header.digest != digest {
+        return Err(Error::WrongDigest(header.digest));
+    }
+    let state: T = postcard::from_bytes(state).map_err(|_| Error::Invalid)?;
+    if state.is_valid() { Ok(state) } else { Err(Error::Invalid) }
+}
+
+const fn shape<T>() -> u32 {
+    size_of::<T>() as u32
+}
+
+struct Header {
+    kind: u16,
+    shape: u32,
+    digest: u32,
+    length: u32,
+}
+
+impl Header {
+    fn to_bytes(&self) -> [u8; HEADER] {
+        let ([m0, m1, m2, m3], [k0, k1]) = (MAGIC, self.kind.to_le_bytes());
+        let [s0, s1, s2, s3] = self.shape.to_le_bytes();
+        let [d0, d1, d2, d3] = self.digest.to_le_bytes();
+        let [l0, l1, l2, l3] = self.length.to_le_bytes();
+        [m0, m1, m2, m3, FORMAT, 0, k0, k1, s0, s1, s2, s3, d0, d1, d2, d3, l0, l1, l2, l3]
+    }
+
+    fn from_bytes(bytes: &[u8; HEADER]) -> Result<Self, Error> {
+        let [m0, m1, m2, m3, format, _, k0, k1, s0, s1, s2, s3, d0, d1, d2, d3, l0, l1, l2, l3] = *bytes;
+        if [m0, m1, m2, m3] != MAGIC {
+            return Err(Error::NotASnapshot);
+        }
+        if format != FORMAT {
+            return Err(Error::UnknownFormat(format));
+        }
+        Ok(Self {
+            kind: u16::from_le_bytes([k0, k1]),
+            shape: u32::from_le_bytes([s0, s1, s2, s3]),
+            digest: u32::from_le_bytes([d0, d1, d2, d3]),
+            length: u32::from_le_bytes([l0, l1, l2, l3]),
+        })
+    }
+}
