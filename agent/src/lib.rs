@@ -1,2 +1,5 @@
 //! skeleton
+pub mod alert;
+pub mod device;
+pub mod model;
 pub mod reading;

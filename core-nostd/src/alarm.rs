@@ -102,7 +102,7 @@ impl Alarm {
     /// Samples seen, and how many it takes before the first alert.
     #[must_use]
     pub fn warm_up(&self, settings: &Settings) -> (u32, u32) {
-        let hours = (SILENT_HOURS * self.an_hour()).min(SILENT_MOST).max(SILENT_LEAST);
+        let hours = (SILENT_HOURS * self.an_hour()).clamp(SILENT_LEAST, SILENT_MOST);
         (self.seen, settings.warm_up.unwrap_or(hours as u32))
     }
 

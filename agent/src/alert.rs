@@ -1,0 +1,362 @@
+//! What goes upstream: an alert, its life cycle, and the sentence that explains it.
+
+use std::fmt::Write as _;
+
+use brooklet_core::anomaly::{Because, EXPERT_NAMES};
+use serde::{Deserialize, Serialize};
+
+use crate::reading::{ChannelId, DeviceId, Timestamp};
+
+/// One alert of one channel; as JSON this is what subscribers receive.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Alert {
+    /// Stable over repeats: the same alert always has the same id.
+    pub id: String,
+    /// Whose channel.
+    pub device: DeviceId,
+    /// Which channel.
+    pub channel: ChannelId,
+    /// What kind of finding.
+    pub kind: Kind,
+    /// How strong the evidence is.
+    pub severity: Severity,
+    /// Where in its life it is.
+    pub state: State,
+    /// Time of the reading that started it, RFC 3339.
+    #[serde(with = "rfc3339")]
+    pub started_at: Timestamp,
+    /// Time of the newest reading it takes account of.
+    #[serde(with = "rfc3339")]
+    pub updated_at: Timestamp,
+    /// Time of the reading that ended it; null while it is firing.
+    #[serde(with = "rfc3339_option")]
+    pub ended_at: Option<Timestamp>,
+    /// Strongest evidence so far, in powers of ten: "once in 10^score readings of what was seen".
+    pub score: f32,
+    /// Evidence now.
+    pub level: f32,
+    /// Evidence that it took to fire.
+    pub threshold: f32,
+    /// The value that started it.
+    pub value: f32,
+    /// What was expected instead.
+    pub expected: Expected,
+    /// Unit of `value` and `expected`, if configured.
+    pub unit: Option<String>,
+    /// Why.
+    pub because: Reasons,
+    /// Which model says so.
+    pub model: ModelTag,
+    /// Counts the messages about this alert, from 1; a repeat carries the same number.
+    pub sequence: u32,
+}
+
+/// The kind of finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Readings that do not belong to what was learnt.
+    Anomaly,
+}
+
+/// How strong the evidence is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Enough to fire.
+    Warning,
+    /// At least [`Severity::CRITICAL`].
+    Critical,
+}
+
+impl Severity {
+    /// Evidence from which an alert is critical: once in 30,000 readings, or never near before.
+    pub const CRITICAL: f32 = 4.5;
+
+    /// The severity that this evidence deserves.
+    #[must_use]
+    pub fn of(score: f32) -> Self {
+        if score >= Self::CRITICAL { Self::Critical } else { Self::Warning }
+    }
+}
+
+/// Where in its life an alert is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// It holds.
+    Firing,
+    /// It is over, or another one of the same channel took its place.
+    Resolved,
+}
+
+/// The expected value and where values usually lie.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Expected {
+    /// The value expected.
+    pub value: f32,
+    /// Lower end of the band.
+    pub low: f32,
+    /// Upper end of the band.
+    pub high: f32,
+}
+
+/// Why an alert fired.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reasons {
+    /// One plain sentence.
+    pub sentence: String,
+    /// What each expert contributes, largest first; those without evidence are left out.
+    pub experts: Vec<Contribution>,
+}
+
+/// What one expert contributes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Contribution {
+    /// The expert's name.
+    pub expert: String,
+    /// Its evidence in powers of ten.
+    pub evidence: f32,
+    /// Its share of the score, 0 to 1.
+    pub share: f32,
+}
+
+/// Which model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelTag {
+    /// The detector's name in configuration files.
+    pub name: String,
+    /// Brooklet's version.
+    pub version: String,
+    /// Digest of the configuration under which it learns, as eight hexadecimal digits.
+    pub digest: String,
+}
+
+/// What happened to an alert with one reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It began.
+    Fired,
+    /// It goes on, and it is time to say so again.
+    Updated,
+    /// It ended.
+    Resolved,
+}
+
+/// The moment an alert starts.
+pub(crate) struct Onset<'a> {
+    pub(crate) device: &'a DeviceId,
+    pub(crate) channel: &'a ChannelId,
+    pub(crate) at: Timestamp,
+    pub(crate) value: f32,
+    pub(crate) unit: Option<&'a str>,
+    pub(crate) score: f32,
+    pub(crate) threshold: f32,
+    pub(crate) because: Because,
+    pub(crate) model: ModelTag,
+    /// How many alerts this channel had before.
+    pub(crate) number: u64,
+}
+
+impl Alert {
+    /// A firing alert.
+    pub(crate) fn fire(onset: Onset<'_>) -> Self {
+        let experts = contributions(&onset.because);
+        let sentence = sentence(&onset, experts.first().map_or("", |first| first.expert.as_str()));
+        Self {
+            id: id(&onset),
+            device: onset.device.clone(),
+            channel: onset.channel.clone(),
+            kind: Kind::Anomaly,
+            severity: Severity::of(onset.score),
+            state: State::Firing,
+            started_at: onset.at,
+            updated_at: onset.at,
+            ended_at: None,
+            score: onset.score,
+            level: onset.score,
+            threshold: onset.threshold,
+            value: onset.value,
+            expected: Expected {
+                value: onset.because.expected,
+                low: onset.because.low,
+                high: onset.because.high,
+            },
+            unit: onset.unit.map(str::to_owned),
+            because: Reasons { sentence, experts },
+            model: onset.model,
+            sequence: 1,
+        }
+    }
+
+    /// Takes in the level of a further reading.
+    pub(crate) fn follow(&mut self, level: f32, at: Timestamp) {
+        self.level = level;
+        self.score = self.score.max(level);
+        self.severity = self.severity.max(Severity::of(level));
+        self.updated_at = at;
+    }
+
+    /// Ends it.
+    pub(crate) fn resolve(&mut self, at: Timestamp) {
+        self.state = State::Resolved;
+        self.updated_at = at;
+        self.ended_at = Some(at);
+        self.sequence = self.sequence.saturating_add(1);
+    }
+}
+
+/// 64-bit FNV-1a of what makes an alert unique: no state, no clock, no randomness.
+fn id(onset: &Onset<'_>) -> String {
+    let text = format!("{}\0{}\0{}\0{}", onset.device, onset.channel, onset.at.0, onset.number);
+    let hash = text
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    format!("{hash:016x}")
+}
+
+fn contributions(because: &Because) -> Vec<Contribution> {
+    // Experts are fused by the sum of their cubes, so the cubes are the shares.
+    let total: f32 = because.evidence.iter().map(|e| e.powi(3)).sum();
+    let mut experts: Vec<Contribution> = EXPERT_NAMES
+        .iter()
+        .zip(because.evidence)
+        .filter(|(_, evidence)| *evidence > 0.0)
+        .map(|(name, evidence)| Contribution {
+            expert: (*name).to_owned(),
+            evidence,
+            share: if total > 0.0 { evidence.powi(3) / total } else { 0.0 },
+        })
+        .collect();
+    experts.sort_by(|a, b| b.evidence.total_cmp(&a.evidence));
+    experts
+}
+
+/// For people who have a plant to run, not a statistics course to pass.
+fn sentence(onset: &Onset<'_>, strongest: &str) -> String {
+    let unit = onset.unit.map(|unit| format!(" {unit}")).unwrap_or_default();
+    let because = &onset.because;
+    let digits = decimals(because.high - because.low);
+    let number = |x: f32| format!("{x:.digits$}{unit}");
+    let mut text = format!("{} {} is {}", onset.device, onset.channel, number(onset.value));
+    let finding = match strongest {
+        "range" => " - further out than ever seen before",
+        "seasonal" => " - unusual for this time of day",
+        "shift_10" => " - the level of the last 10 readings has shifted",
+        "shift_60" => " - the level of the last 60 readings has shifted",
+        "unrest" if because.low <= onset.value && onset.value <= because.high => {
+            " - it moves far less or far more than usual"
+        }
+        _ => " - unusual",
+    };
+    let band = (number(because.low), number(because.high));
+    // Writing to a String cannot fail.
+    let _ = write!(
+        text,
+        "{finding}; expected about {} (usually {} to {}).",
+        number(because.expected),
+        band.0,
+        band.1
+    );
+    text
+}
+
+/// Digits behind the point that are worth showing for a band of this width.
+fn decimals(width: f32) -> usize {
+    match width {
+        w if w >= 100.0 => 0,
+        w if w >= 10.0 => 1,
+        w if w >= 1.0 => 2,
+        w if w >= 0.01 => 4,
+        _ => 6,
+    }
+}
+
+mod rfc3339 {
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    use crate::reading::Timestamp;
+
+    pub(super) fn serialize<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(time)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let time: jiff::Timestamp = text.parse().map_err(D::Error::custom)?;
+        Ok(Timestamp(time.as_millisecond()))
+    }
+}
+
+mod rfc3339_option {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::reading::Timestamp;
+
+    #[derive(Serialize, Deserialize)]
+    struct Wrapped(#[serde(with = "super::rfc3339")] Timestamp);
+
+    pub(super) fn serialize<S: Serializer>(
+        time: &Option<Timestamp>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        time.map(Wrapped).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Timestamp>, D::Error> {
+        Ok(Option::<Wrapped>::deserialize(deserializer)?.map(|wrapped| wrapped.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn alert() -> Alert {
+        Alert::fire(Onset {
+            device: &DeviceId("pump-1".into()),
+            channel: &ChannelId("vibration".into()),
+            at: Timestamp(1_700_000_000_000),
+            value: 7.5,
+            unit: Some("mm/s"),
+            score: 4.6,
+            threshold: 2.4,
+            because: Because { evidence: [3.0, 0.0, 2.0, 0.0, 0.0], expected: 2.0, low: 1.0, high: 3.0 },
+            model: ModelTag { name: "default".into(), version: "0".into(), digest: "0".into() },
+            number: 0,
+        })
+    }
+
+    #[test]
+    fn says_what_where_and_why() {
+        let alert = alert();
+        assert_eq!(
+            alert.because.sentence,
+            "pump-1 vibration is 7.50 mm/s - further out than ever seen before; expected about 2.00 mm/s \
+             (usually 1.00 mm/s to 3.00 mm/s)."
+        );
+        let names: Vec<_> = alert.because.experts.iter().map(|c| c.expert.as_str()).collect();
+        assert_eq!(names, ["range", "shift_10"]);
+        let shares: f32 = alert.because.experts.iter().map(|c| c.share).sum();
+        assert!((shares - 1.0).abs() < 1e-6);
+        assert_eq!(alert.severity, Severity::Critical);
+    }
+
+    #[test]
+    fn json_round_trip_with_times_people_can_read() {
+        let mut alert = alert();
+        alert.resolve(Timestamp(1_700_000_060_500));
+        let json = serde_json::to_string(&alert).unwrap();
+        assert!(json.contains(r#""started_at":"2023-11-14T22:13:20Z""#), "{json}");
+        assert!(json.contains(r#""ended_at":"2023-11-14T22:14:20.5Z""#), "{json}");
+        assert_eq!(serde_json::from_str::<Alert>(&json).unwrap(), alert);
+    }
+
+    #[test]
+    fn the_same_onset_has_the_same_id() {
+        assert_eq!(alert().id, alert().id);
+        assert_eq!(alert().id.len(), 16);
+    }
+}

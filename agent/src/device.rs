@@ -1,0 +1,313 @@
+//! One device and its channels: from a reading to a verdict and, now and then, an alert. Pure: no IO, no clock.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use brooklet_core::alarm::Settings;
+use brooklet_core::monitor::Verdict;
+
+use crate::alert::{Alert, Change, ModelTag, Onset};
+use crate::model::Model;
+use crate::reading::{ChannelId, DeviceId, Name, Timestamp};
+
+/// What a task says about a channel; shared by the channels it covers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChannelSettings {
+    /// Which detector.
+    pub detector: &'static str,
+    /// Threshold and warm-up.
+    pub alarm: Settings,
+    /// Unit, if configured.
+    pub unit: Option<String>,
+    /// How often a firing alert is sent again, in milliseconds of reading time.
+    pub update_every: i64,
+}
+
+impl Default for ChannelSettings {
+    fn default() -> Self {
+        Self { detector: "default", alarm: Settings::DEFAULT, unit: None, update_every: 60_000 }
+    }
+}
+
+impl ChannelSettings {
+    /// Stands for what a model learns under: a model is not loaded under another.
+    #[must_use]
+    pub fn digest(&self) -> u32 {
+        crc32(self.detector.as_bytes())
+    }
+
+    fn tag(&self) -> ModelTag {
+        ModelTag {
+            name: self.detector.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            digest: format!("{:08x}", self.digest()),
+        }
+    }
+}
+
+fn crc32(bytes: &[u8]) -> u32 {
+    crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC).checksum(bytes)
+}
+
+/// What became of one reading.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// Scored and learnt.
+    Used(Used),
+    /// Its own time is before that of the channel's last reading.
+    Late,
+    /// Its own time is that of the channel's last reading.
+    Duplicate,
+    /// Not a finite number.
+    NonFinite,
+}
+
+/// A reading that was scored and learnt.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Used {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// When it was measured.
+    pub at: Timestamp,
+    /// What happened to this channel's alerts, oldest first; nearly always nothing.
+    pub changes: Vec<(Change, Box<Alert>)>,
+}
+
+/// One channel: its model, its last time, its open alert.
+#[derive(Clone, Debug)]
+pub struct Channel {
+    name: ChannelId,
+    settings: Arc<ChannelSettings>,
+    model: Model,
+    last: Option<Timestamp>,
+    alert: Option<Box<Alert>>,
+    sent_at: Timestamp,
+    alerts: u64,
+}
+
+/// A channel's state as it is stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Saved {
+    /// The model's snapshot.
+    pub snapshot: Vec<u8>,
+    /// Time of the last reading.
+    pub last: Option<Timestamp>,
+    /// How many alerts there were.
+    pub alerts: u64,
+    /// The open one.
+    pub alert: Option<Box<Alert>>,
+}
+
+impl Channel {
+    /// A channel that has seen nothing. `None` if the settings name a detector that does not exist.
+    #[must_use]
+    pub fn new(name: ChannelId, settings: Arc<ChannelSettings>) -> Option<Self> {
+        let model = Model::new(settings.detector)?;
+        Some(Self { name, settings, model, last: None, alert: None, sent_at: Timestamp(i64::MIN), alerts: 0 })
+    }
+
+    /// A channel as it was saved.
+    ///
+    /// # Errors
+    /// Why its model cannot be used.
+    pub fn restore(
+        name: ChannelId,
+        settings: Arc<ChannelSettings>,
+        saved: Saved,
+    ) -> Result<Self, brooklet_core::snapshot::Error> {
+        let model = Model::load(&saved.snapshot, settings.digest())?;
+        let sent_at = saved.alert.as_ref().map_or(Timestamp(i64::MIN), |alert| alert.updated_at);
+        Ok(Self {
+            name,
+            settings,
+            model,
+            last: saved.last,
+            alert: saved.alert,
+            sent_at,
+            alerts: saved.alerts,
+        })
+    }
+
+    /// The state to store.
+    ///
+    /// # Errors
+    /// As [`Model::save`].
+    pub fn save(&self) -> Result<Saved, brooklet_core::snapshot::Error> {
+        Ok(Saved {
+            snapshot: self.model.save(self.settings.digest())?,
+            last: self.last,
+            alerts: self.alerts,
+            alert: self.alert.clone(),
+        })
+    }
+
+    /// The channel's name.
+    #[must_use]
+    pub const fn name(&self) -> &ChannelId {
+        &self.name
+    }
+
+    /// The open alert.
+    #[must_use]
+    pub fn alert(&self) -> Option<&Alert> {
+        self.alert.as_deref()
+    }
+
+    /// One reading. `own` is the payload's time, which must grow from reading to reading; without it `arrival` is
+    /// taken, which may stand still.
+    pub fn step(
+        &mut self,
+        device: &DeviceId,
+        value: f32,
+        own: Option<Timestamp>,
+        arrival: Timestamp,
+    ) -> Outcome {
+        let at = match (own, self.last) {
+            (Some(own), Some(last)) if own < last => return Outcome::Late,
+            (Some(own), Some(last)) if own == last => return Outcome::Duplicate,
+            (Some(own), _) => own,
+            (None, Some(last)) => arrival.max(last),
+            (None, None) => arrival,
+        };
+        let Some((verdict, because)) = self.model.step(value, Some(at), &self.settings.alarm) else {
+            return Outcome::NonFinite;
+        };
+        self.last = Some(at);
+        let mut changes = Vec::new();
+        if let Some(alert) = &mut self.alert {
+            alert.follow(verdict.level, at);
+        }
+        // A new onset ends the alert before it; see the monitor's `fired`.
+        if (verdict.fired || verdict.ended)
+            && let Some(mut alert) = self.alert.take()
+        {
+            alert.resolve(at);
+            changes.push((Change::Resolved, alert));
+        }
+        if let (true, Some(because)) = (verdict.fired, because) {
+            let mut alert = Box::new(Alert::fire(Onset {
+                device,
+                channel: &self.name,
+                at,
+                value,
+                unit: self.settings.unit.as_deref(),
+                score: verdict.score,
+                threshold: verdict.threshold,
+                because,
+                model: self.settings.tag(),
+                number: self.alerts,
+            }));
+            self.alerts = self.alerts.saturating_add(1);
+            self.sent_at = at;
+            changes.push((Change::Fired, alert.clone()));
+            if verdict.ended {
+                alert.resolve(at);
+                changes.push((Change::Resolved, alert));
+            } else {
+                self.alert = Some(alert);
+            }
+        } else if let Some(alert) = &mut self.alert
+            && at.0.saturating_sub(self.sent_at.0) >= self.settings.update_every
+        {
+            self.sent_at = at;
+            alert.sequence = alert.sequence.saturating_add(1);
+            changes.push((Change::Updated, alert.clone()));
+        }
+        Outcome::Used(Used { verdict, at, changes })
+    }
+}
+
+/// A device: its channels by name.
+#[derive(Clone, Debug)]
+pub struct Device {
+    id: DeviceId,
+    channels: HashMap<Name, Channel>,
+}
+
+impl Device {
+    /// A device without channels.
+    #[must_use]
+    pub fn new(id: DeviceId) -> Self {
+        Self { id, channels: HashMap::new() }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub const fn id(&self) -> &DeviceId {
+        &self.id
+    }
+
+    /// A channel, if it exists.
+    pub fn channel_mut(&mut self, name: &str) -> Option<(&DeviceId, &mut Channel)> {
+        Some((&self.id, self.channels.get_mut(name)?))
+    }
+
+    /// Adds a channel.
+    pub fn insert(&mut self, channel: Channel) {
+        self.channels.insert(channel.name.0.clone(), channel);
+    }
+
+    /// All channels, in no particular order.
+    pub fn channels(&self) -> impl Iterator<Item = &Channel> {
+        self.channels.values()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn channel() -> Channel {
+        Channel::new(ChannelId("t".into()), Arc::default()).unwrap()
+    }
+
+    fn used(outcome: Outcome) -> Used {
+        match outcome {
+            Outcome::Used(used) => used,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    const FIVE_MINUTES: i64 = 300_000;
+
+    #[test]
+    fn own_times_must_grow_and_arrival_may_stand_still() {
+        let (device, mut channel) = (DeviceId("d".into()), channel());
+        let mut step =
+            |own: Option<i64>, arrival| channel.step(&device, 1.0, own.map(Timestamp), Timestamp(arrival));
+        assert_eq!(used(step(Some(100), 999)).at, Timestamp(100));
+        assert_eq!(step(Some(100), 999), Outcome::Duplicate);
+        assert_eq!(step(Some(50), 999), Outcome::Late);
+        assert_eq!(used(step(None, 200)).at, Timestamp(200));
+        assert_eq!(used(step(None, 200)).at, Timestamp(200));
+        assert_eq!(used(step(None, 150)).at, Timestamp(200), "an arrival clock that was set back");
+        assert_eq!(channel.step(&device, f32::NAN, None, Timestamp(300)), Outcome::NonFinite);
+    }
+
+    #[test]
+    fn an_alert_lives_from_fired_over_updated_to_resolved_and_survives_a_restart() {
+        let (device, mut channel) = (DeviceId("d".into()), channel());
+        let mut seen = Vec::new();
+        for i in 0..2000i64 {
+            let value = if (1500..1600).contains(&i) { 60.0 } else { (i % 12) as f32 };
+            if i == 1550 {
+                let saved = channel.save().unwrap();
+                channel = Channel::restore(channel.name.clone(), Arc::default(), saved).unwrap();
+            }
+            let own = Some(Timestamp(i * FIVE_MINUTES));
+            for (change, alert) in used(channel.step(&device, value, own, Timestamp(0))).changes {
+                seen.push((i, change, alert));
+            }
+        }
+        let kinds: Vec<_> = seen.iter().map(|(_, change, _)| *change).collect();
+        assert_eq!(kinds.first(), Some(&Change::Fired));
+        assert_eq!(kinds.last(), Some(&Change::Resolved));
+        assert_eq!(seen[0].0, 1500);
+        let first = &seen[0].2;
+        let of_first: Vec<_> = seen.iter().filter(|(.., alert)| alert.id == first.id).collect();
+        let sequence: Vec<u32> = of_first.iter().map(|(.., alert)| alert.sequence).collect();
+        assert_eq!(sequence, (1..=sequence.len() as u32).collect::<Vec<_>>());
+        assert!(of_first.iter().any(|(i, change, _)| *i >= 1550 && *change == Change::Updated));
+        assert!(channel.alert().is_none());
+    }
+}

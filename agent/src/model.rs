@@ -1,0 +1,65 @@
+//! The one bridge between the agent's values and the core's learners.
+
+use brooklet_core::alarm::Settings;
+use brooklet_core::anomaly::{Because, Detector};
+use brooklet_core::monitor::{Monitor, Verdict};
+use brooklet_core::sample::Moment;
+use brooklet_core::snapshot;
+
+use crate::reading::Timestamp;
+
+pub use brooklet_core::snapshot::Error as SnapshotError;
+
+/// What one channel has learnt.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    monitor: Monitor<Detector>,
+}
+
+impl Model {
+    /// Nothing learnt. `None` if there is no detector of that name.
+    #[must_use]
+    pub fn new(detector: &str) -> Option<Self> {
+        Some(Self { monitor: Monitor::new(Detector::from_name(detector)?) })
+    }
+
+    /// Scores, decides, learns. `None` for a value that is not finite.
+    pub fn step(
+        &mut self,
+        value: f32,
+        time: Option<Timestamp>,
+        settings: &Settings,
+    ) -> Option<(Verdict, Option<Because>)> {
+        let moment = Moment::new(value, time.map(|time| time.0))?;
+        Some(self.monitor.step_explained(&moment, settings))
+    }
+
+    /// The detector's name.
+    #[must_use]
+    pub fn detector(&self) -> &'static str {
+        self.monitor.detector().name()
+    }
+
+    /// Readings seen, and how many it takes before the first alert.
+    #[must_use]
+    pub fn warm_up(&self, settings: &Settings) -> (u32, u32) {
+        self.monitor.alarm().warm_up(settings)
+    }
+
+    /// As bytes, for a disk or a device. `digest` stands for the configuration.
+    ///
+    /// # Errors
+    /// [`SnapshotError::NoRoom`] if a learner has outgrown [`snapshot::MAX_BYTES`].
+    pub fn save(&self, digest: u32) -> Result<Vec<u8>, SnapshotError> {
+        let mut buffer = [0; snapshot::MAX_BYTES];
+        snapshot::save(&self.monitor, digest, &mut buffer).map(<[u8]>::to_vec)
+    }
+
+    /// From bytes that [`save`](Self::save) made under the same digest.
+    ///
+    /// # Errors
+    /// Why the bytes are not taken.
+    pub fn load(bytes: &[u8], digest: u32) -> Result<Self, SnapshotError> {
+        Ok(Self { monitor: snapshot::load(bytes, digest)? })
+    }
+}
