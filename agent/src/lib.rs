@@ -1,2 +1,4 @@
 //! skeleton
+pub mod decode;
 pub mod reading;
+pub mod time;
