@@ -1,2 +1,3 @@
 //! skeleton
 pub mod reading;
+pub mod source;
