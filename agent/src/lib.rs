@@ -1,3 +1,4 @@
 //! skeleton
+pub mod cli;
 pub mod reading;
 pub mod source;
