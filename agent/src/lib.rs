@@ -1,7 +1,9 @@
 //! skeleton
 pub mod alert;
+pub mod cli;
 pub mod decode;
 pub mod device;
 pub mod model;
 pub mod reading;
+pub mod source;
 pub mod time;

@@ -1,0 +1,3 @@
+//! `brooklet demo`: a simulated works, watched live.
+
+pub mod view;
