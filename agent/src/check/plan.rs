@@ -1,0 +1,258 @@
+//! What the agent runs by: a configuration that was checked, with everything resolved.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::pointer::Pointer;
+use super::secret::Secret;
+use super::topic::{Captures, TopicPattern};
+pub use crate::config::{Learn, Payload};
+
+/// A checked configuration. Parts can be compared, so that a reload keeps what did not change.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// This agent and its limits.
+    pub gateway: GatewayPlan,
+    /// The broker and how to reach it.
+    pub broker: Broker,
+    /// How often alerts are published.
+    pub alert: AlertPlan,
+    /// What is published besides alerts.
+    pub publish: PublishPlan,
+    /// What to subscribe to; at least one, in the order of the files.
+    pub streams: Vec<StreamPlan>,
+    /// What to learn; at least one.
+    pub tasks: Vec<TaskPlan>,
+}
+
+/// This agent and its limits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GatewayPlan {
+    /// The `<gateway>` level of topics: not empty, without `/`, `+`, `#` and control characters.
+    pub name: String,
+    /// Folder of models and outbox: `state_dir` (relative to the configuration's folder), else
+    /// `$STATE_DIRECTORY`, else `$XDG_STATE_HOME/brooklet`, else `~/.local/state/brooklet`, else
+    /// `/var/lib/brooklet`.
+    pub state_dir: PathBuf,
+    /// Threads that learn, 1 to 64.
+    pub workers: usize,
+    /// Time between two checkpoints.
+    pub checkpoint: Duration,
+    /// Time between two health messages.
+    pub health: Duration,
+    /// Channels followed at most.
+    pub max_channels: usize,
+    /// How far a reading's own time may lie ahead of the clock.
+    pub max_future: Duration,
+}
+
+/// The broker and how to reach it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broker {
+    /// Name or address, an IPv6 address without its brackets.
+    pub host: String,
+    /// TCP port, not 0.
+    pub port: u16,
+    /// `Some` for TLS.
+    pub tls: Option<Tls>,
+    /// The client identifier, not empty.
+    pub client_id: String,
+    /// The user's name.
+    pub username: Option<String>,
+    /// Only together with a user's name.
+    pub password: Option<Secret>,
+    /// MQTT keep-alive, 5 s to 1 h.
+    pub keep_alive: Duration,
+    /// Longest packet in either direction, in bytes.
+    pub max_packet_bytes: u32,
+    /// Whether the broker keeps messages while the agent is away (`clean_session = false`).
+    pub persistent: bool,
+}
+
+/// TLS towards the broker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// PEM file of the authority; the system's own if `None`.
+    pub ca_file: Option<PathBuf>,
+    /// The client's certificate and key.
+    pub identity: Option<Identity>,
+}
+
+/// A client's certificate and key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// PEM file of the certificate.
+    pub cert_file: PathBuf,
+    /// The PEM text of the private key.
+    pub key: Secret,
+}
+
+/// How often alerts are published. Thresholds are with the tasks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlertPlan {
+    /// Time between two refreshes of a firing alert's retained state.
+    pub update: Duration,
+}
+
+/// What is published besides alerts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublishPlan {
+    /// Time between two scores of one channel; `None` if scores are not published.
+    pub scores_every: Option<Duration>,
+    /// Whether every change of an alert is published.
+    pub events: bool,
+}
+
+/// Which messages, and how they become readings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StreamPlan {
+    /// Unique.
+    pub name: String,
+    /// What to subscribe to.
+    pub topic: TopicPattern,
+    /// MQTT quality of service, 0 or 1.
+    pub qos: u8,
+    /// Which decoder.
+    pub payload: Payload,
+    /// Where the reading's time is; arrival time if `None`.
+    pub time: Option<Pointer>,
+    /// How to name the device; derived from the topic by the router if `None`.
+    pub device: Option<DeviceTemplate>,
+    /// The channels; every number of a payload is one if `None`.
+    pub channels: Option<Vec<ChannelPlan>>,
+}
+
+/// One channel of a stream.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChannelPlan {
+    /// Unique within the stream; a valid topic level.
+    pub name: String,
+    /// Where in the payload the number is.
+    pub at: Pointer,
+    /// The unit as it is shown.
+    pub unit: Option<String>,
+    /// Finite, not 0.
+    pub scale: f32,
+    /// Finite.
+    pub offset: f32,
+}
+
+impl ChannelPlan {
+    /// The reading for the payload's number `raw`: `raw * scale + offset`. May be infinite where `raw` is huge.
+    #[must_use]
+    pub fn reading(&self, raw: f32) -> f32 {
+        raw * self.scale + self.offset
+    }
+}
+
+/// A device's name made of fixed text and levels of the topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceTemplate(pub(super) Vec<Part>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    Literal(String),
+    /// A level of the topic, counted from 0.
+    Level(usize),
+}
+
+impl DeviceTemplate {
+    /// Appends the device's name for a topic that the stream's pattern matched.
+    pub fn write(&self, captures: &Captures<'_, '_>, out: &mut String) {
+        for part in &self.0 {
+            out.push_str(match part {
+                Part::Literal(text) => text,
+                Part::Level(position) => captures.level(*position).unwrap_or_default(),
+            });
+        }
+    }
+}
+
+/// What to learn from which channels.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaskPlan {
+    /// Unique.
+    pub name: String,
+    /// What to learn.
+    pub learn: Learn,
+    /// Positions in [`Plan::streams`], at least one.
+    pub streams: Vec<usize>,
+    /// Which channels; all if `None`.
+    pub channels: Option<Vec<Glob>>,
+    /// Evidence that raises an alert, in powers of ten, above 0; the detector's own if `None`.
+    pub threshold: Option<f32>,
+    /// Readings of a channel before it may raise an alert, at least 1; the detector's own if `None`.
+    pub warm_up: Option<u32>,
+}
+
+impl TaskPlan {
+    /// Whether the task learns from `channel` of the stream at position `stream`.
+    #[must_use]
+    pub fn covers(&self, stream: usize, channel: &str) -> bool {
+        self.streams.contains(&stream)
+            && self.channels.as_ref().is_none_or(|globs| globs.iter().any(|glob| glob.matches(channel)))
+    }
+}
+
+/// A channel's name in which `*` stands for any text, none included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Glob(pub(super) String);
+
+impl Glob {
+    /// The glob as it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether all of `name` fits. Takes no more steps than the product of both lengths.
+    #[must_use]
+    pub fn matches(&self, name: &str) -> bool {
+        let Some((first, rest)) = self.0.split_once('*') else { return self.0 == name };
+        let Some(mut name) = name.strip_prefix(first) else { return false };
+        let mut parts = rest.split('*');
+        let last = parts.next_back().unwrap_or_default();
+        for part in parts {
+            match name.find(part) {
+                Some(at) => name = &name[at + part.len()..],
+                None => return false,
+            }
+        }
+        name.ends_with(last)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop where it fails")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn globs_match_whole_names() {
+        for (glob, name, expected) in [
+            ("temp", "temp", true),
+            ("temp", "temperature", false),
+            ("temp*", "temperature", true),
+            ("temp*", "temp", true),
+            ("*", "", true),
+            ("*.rms", "vib.x.rms", true),
+            ("vib.*.rms", "vib.rms", false),
+            ("a*b*c", "a-b-b-c", true),
+            ("a*b*c", "a-c-b", false),
+            ("a*a", "a", false),
+            ("**", "x", true),
+        ] {
+            assert_eq!(Glob(glob.into()).matches(name), expected, "{glob} on {name}");
+        }
+    }
+
+    #[test]
+    fn device_names_are_put_together() {
+        let topic = TopicPattern::parse("plant/{site}/{device}").unwrap();
+        let captures = topic.captures("plant/north/p1").unwrap();
+        let template = DeviceTemplate(vec![Part::Level(1), Part::Literal("/x-".into()), Part::Level(2)]);
+        let mut name = String::new();
+        template.write(&captures, &mut name);
+        assert_eq!(name, "north/x-p1");
+    }
+}

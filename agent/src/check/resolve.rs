@@ -1,0 +1,346 @@
+//! From the serde types to the plan: everything that is not of one key alone.
+
+use std::collections::BTreeMap;
+use std::path::{Path as FilePath, PathBuf};
+use std::time::Duration;
+
+use super::broker;
+use super::plan::{
+    AlertPlan, ChannelPlan, DeviceTemplate, GatewayPlan, Glob, Part, Plan, PublishPlan, StreamPlan, TaskPlan,
+};
+use super::pointer::Pointer;
+use super::problem::did_you_mean;
+use super::topic::TopicPattern;
+use super::tree::{Env, Path, Tree};
+use crate::config::{Channel, Config, Gateway, Learn, Payload, Stream, Task, Within};
+
+/// Resolves a configuration, reporting everything wrong; the plan counts only if nothing was.
+pub(super) fn plan(tree: &mut Tree, env: &Env, folder: &FilePath, config: &Config) -> Option<Plan> {
+    let gateway = gateway(tree, env, folder, &config.gateway);
+    let broker = broker::resolve(tree, env, folder, &gateway.name, &config.mqtt);
+
+    unique(tree, "stream", config.streams.iter().map(|stream| stream.name.as_str()));
+    unique(tree, "task", config.tasks.iter().map(|task| task.name.as_str()));
+    let nothing = Path::of("stream");
+    if config.streams.is_empty() && !tree.partial && !tree.is_hole(&nothing) {
+        tree.report(
+            &nothing,
+            "there is nothing to subscribe to",
+            Some("add a [[stream]] with name and topic".into()),
+        );
+    }
+    // All of them, even after one that does not resolve.
+    let streams: Vec<_> = config.streams.iter().enumerate().map(|(i, one)| stream(tree, i, one)).collect();
+    let mut tasks: Vec<_> =
+        config.tasks.iter().enumerate().map(|(i, one)| task(tree, config, i, one)).collect();
+    if tasks.is_empty() {
+        tasks.push(TaskPlan {
+            name: "anomaly".to_owned(),
+            learn: Learn::Anomaly,
+            streams: (0..streams.len()).collect(),
+            channels: None,
+            threshold: config.alert.threshold.map(|threshold| threshold.get()),
+            warm_up: None,
+        });
+    }
+    Some(Plan {
+        gateway,
+        broker: broker?,
+        alert: AlertPlan { update: seconds(config.alert.update_seconds) },
+        publish: PublishPlan {
+            scores_every: config.publish.scores.then(|| seconds(config.publish.scores_every_seconds)),
+            events: config.publish.events,
+        },
+        streams: streams.into_iter().collect::<Option<_>>()?,
+        tasks,
+    })
+}
+
+fn gateway(tree: &mut Tree, env: &Env, folder: &FilePath, gateway: &Gateway) -> GatewayPlan {
+    let name = gateway.name.clone().unwrap_or_else(|| clean(&host_name(env)));
+    if let Some(why) = no_level(&name) {
+        tree.report(&Path::of("gateway").key("name"), why, None);
+    }
+    let set = |name: &str| env.get(name).filter(|dir| !dir.is_empty()).map(PathBuf::from);
+    let state_dir = gateway
+        .state_dir
+        .as_ref()
+        .map(|dir| folder.join(dir))
+        // systemd separates several folders by colons.
+        .or_else(|| {
+            set("STATE_DIRECTORY").map(|dirs| dirs.to_string_lossy().split(':').next().unwrap_or("").into())
+        })
+        .or_else(|| set("XDG_STATE_HOME").map(|dir| dir.join("brooklet")))
+        .or_else(|| set("HOME").map(|dir| dir.join(".local/state/brooklet")))
+        .unwrap_or_else(|| PathBuf::from("/var/lib/brooklet"));
+    let processors = || std::thread::available_parallelism().map_or(1, |count| count.get().min(64));
+    GatewayPlan {
+        name,
+        state_dir,
+        workers: gateway.workers.map_or_else(processors, whole),
+        checkpoint: seconds(gateway.checkpoint_seconds),
+        health: seconds(gateway.health_seconds),
+        max_channels: whole(gateway.max_channels),
+        max_future: seconds(gateway.max_future_seconds),
+    }
+}
+
+fn stream(tree: &mut Tree, i: usize, stream: &Stream) -> Option<StreamPlan> {
+    let here = Path::of("stream").index(i);
+    let topic = match TopicPattern::parse(&stream.topic) {
+        Ok(topic) => Some(topic),
+        Err(why) => {
+            tree.report(&here.key("topic"), why.to_string(), None);
+            None
+        }
+    };
+    let time = stream.time.as_ref().map(|text| pointer(tree, &here.key("time"), text));
+    if stream.time.as_deref() == Some("") {
+        tree.report(&here.key("time"), "points at the whole payload", Some("such as \"/ts\"".into()));
+    }
+    if stream.time.is_some() && stream.payload == Payload::Number {
+        tree.report(&here.key("time"), "a payload that is one number has no time in it", None);
+    }
+    let channels =
+        stream.channels.as_ref().map(|all| channels(tree, &here.key("channels"), stream.payload, all));
+    let device = match (&topic, &stream.device) {
+        (Some(topic), Some(text)) => Some(template(tree, &here.key("device"), topic, text)),
+        (Some(topic), None) => {
+            topic.position("device").map(|level| Some(DeviceTemplate(vec![Part::Level(level)])))
+        }
+        (None, _) => None,
+    };
+    Some(StreamPlan {
+        name: stream.name.clone(),
+        topic: topic?,
+        qos: u8::try_from(stream.qos.get()).unwrap_or(1),
+        payload: stream.payload,
+        time: transposed(time)?,
+        device: transposed(device)?,
+        channels: transposed(channels)?,
+    })
+}
+
+/// "Not set" is fine and stays; "set, but wrong" makes the whole `None`.
+#[allow(clippy::option_option, reason = "not set, wrong, and right are three things")]
+fn transposed<T>(value: Option<Option<T>>) -> Option<Option<T>> {
+    match value {
+        None => Some(None),
+        Some(None) => None,
+        right => right,
+    }
+}
+
+fn channels(
+    tree: &mut Tree,
+    here: &Path,
+    payload: Payload,
+    channels: &BTreeMap<String, Channel>,
+) -> Option<Vec<ChannelPlan>> {
+    if channels.is_empty() {
+        tree.report(here, "names no channel", Some("leave it out to take every number".into()));
+    }
+    let mut plans = Vec::with_capacity(channels.len());
+    for (name, channel) in channels {
+        if let Some(why) = no_level(name) {
+            tree.report(&here.key(name), format!("not a channel's name: {why}"), None);
+        }
+        let at = here.key(name).key("at");
+        let pointer = pointer(tree, &at, &channel.at);
+        if payload == Payload::Number && !channel.at.is_empty() {
+            tree.report(
+                &at,
+                "a payload that is one number has nothing inside",
+                Some("write at = \"\"".into()),
+            );
+        }
+        plans.push(pointer.map(|at| ChannelPlan {
+            name: name.clone(),
+            at,
+            unit: channel.unit.clone(),
+            scale: channel.scale.get(),
+            offset: channel.offset.get(),
+        }));
+    }
+    plans.into_iter().collect()
+}
+
+fn pointer(tree: &mut Tree, path: &Path, text: &str) -> Option<Pointer> {
+    match Pointer::parse(text) {
+        Ok(pointer) => Some(pointer),
+        Err(why) => {
+            let help =
+                (!text.starts_with('/')).then(|| format!("did you mean `/{}`?", text.replace('.', "/")));
+            tree.report(path, why.to_string(), help);
+            None
+        }
+    }
+}
+
+fn template(tree: &mut Tree, path: &Path, topic: &TopicPattern, text: &str) -> Option<DeviceTemplate> {
+    let mut parts = Vec::new();
+    let mut fine = true;
+    let mut rest = text;
+    while let Some((literal, after)) = rest.split_once('{') {
+        let Some((name, after)) = after.split_once('}') else {
+            tree.report(path, "`{` without its `}`", None);
+            return None;
+        };
+        parts.push(Part::Literal(literal.to_owned()));
+        match topic.position(name) {
+            Some(level) => parts.push(Part::Level(level)),
+            None => {
+                let help = did_you_mean(name, topic.names());
+                tree.report(path, format!("the topic has no level `{{{name}}}`"), help);
+                fine = false;
+            }
+        }
+        rest = after;
+    }
+    parts.push(Part::Literal(rest.to_owned()));
+    parts.retain(|part| *part != Part::Literal(String::new()));
+    // Captured levels cannot hold these: topics of messages do not.
+    let odd = |c: char| c.is_control() || matches!(c, '+' | '#' | '}');
+    if parts.iter().any(|part| matches!(part, Part::Literal(text) if text.contains(odd))) {
+        tree.report(path, "a device's name cannot contain `+`, `#`, `}` or control characters", None);
+        fine = false;
+    }
+    if text.is_empty() {
+        tree.report(path, "cannot be empty", None);
+        fine = false;
+    }
+    fine.then_some(DeviceTemplate(parts))
+}
+
+fn task(tree: &mut Tree, config: &Config, i: usize, task: &Task) -> TaskPlan {
+    let here = Path::of("task").index(i);
+    if task.learn != Learn::Anomaly {
+        tree.report(&here.key("learn"), "not available in this version", Some("use \"anomaly\"".into()));
+    }
+    let streams: Vec<usize> = match &task.stream {
+        None => (0..config.streams.len()).collect(),
+        Some(name) => (0..config.streams.len()).filter(|i| config.streams[*i].name == *name).collect(),
+    };
+    if let (Some(name), []) = (&task.stream, streams.as_slice()) {
+        let name_unknown = |i| tree.is_hole(&Path::of("stream").index(i).key("name"));
+        let sure = !tree.partial && !tree.is_hole(&Path::of("stream"));
+        if sure && !(0..config.streams.len()).any(name_unknown) {
+            let known = || config.streams.iter().map(|stream| stream.name.as_str());
+            let all = || {
+                (!config.streams.is_empty())
+                    .then(|| format!("known: {}", known().collect::<Vec<_>>().join(", ")))
+            };
+            let help = did_you_mean(name, known()).or_else(all);
+            tree.report(&here.key("stream"), format!("there is no stream `{name}`"), help);
+        }
+    }
+    let globs = task.channels.as_ref().map(|names| {
+        let globs: Vec<_> = names.iter().map(|name| Glob(name.clone())).collect();
+        let path = here.key("channels");
+        if globs.is_empty() {
+            tree.report(&path, "names no channel", Some("leave it out to take all of them".into()));
+        }
+        // Only where every stream lists its channels is it known which ones there will be.
+        let listed: Option<Vec<_>> = streams.iter().map(|i| config.streams[*i].channels.as_ref()).collect();
+        let known: Vec<&str> =
+            listed.iter().flatten().flat_map(|all| all.keys().map(String::as_str)).collect();
+        let unsure = streams.iter().any(|i| tree.is_hole(&Path::of("stream").index(*i).key("channels")));
+        if listed.is_some() && !streams.is_empty() && !unsure {
+            for (i, glob) in globs.iter().enumerate() {
+                if !known.iter().any(|name| glob.matches(name)) {
+                    let help = did_you_mean(glob.as_str(), known.iter().copied());
+                    tree.report(&path.index(i), format!("no channel is called `{}`", glob.as_str()), help);
+                }
+            }
+        }
+        globs
+    });
+    TaskPlan {
+        name: task.name.clone(),
+        learn: task.learn,
+        streams,
+        channels: globs,
+        threshold: task.threshold.or(config.alert.threshold).map(|threshold| threshold.get()),
+        warm_up: task.warm_up.map(|count| u32::try_from(count.get()).unwrap_or(u32::MAX)),
+    }
+}
+
+/// Names of one kind must differ: the later one is reported, with the place of the earlier.
+fn unique<'a>(tree: &mut Tree, kind: &str, names: impl Iterator<Item = &'a str>) {
+    let mut seen = BTreeMap::new();
+    for (i, name) in names.enumerate() {
+        let path = Path::of(kind).index(i).key("name");
+        if tree.is_hole(&path) {
+            continue;
+        }
+        if name.is_empty() {
+            tree.report(&path, "cannot be empty", None);
+        } else if let Some(first) = seen.get(name) {
+            let first = tree.whereabouts(first);
+            tree.report(&path, format!("another {kind} is called `{name}`"), Some(format!("see {first}")));
+        } else {
+            seen.insert(name, path);
+        }
+    }
+}
+
+/// Why `text` cannot be one level of a topic, if so.
+fn no_level(text: &str) -> Option<&'static str> {
+    let odd = |c: char| c.is_control() || matches!(c, '/' | '+' | '#');
+    match text {
+        "" => Some("cannot be empty"),
+        _ if text.contains(odd) => {
+            Some("cannot contain `/`, `+`, `#` or control characters: it is a level of a topic")
+        }
+        _ if text.len() > 256 => Some("has at most 256 bytes"),
+        _ => None,
+    }
+}
+
+fn host_name(env: &Env) -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .ok()
+        .or_else(|| env.get("HOSTNAME").cloned())
+        .unwrap_or_default()
+}
+
+/// A host's name as a level of topics: the part before the first dot, odd characters as `-`.
+fn clean(host: &str) -> String {
+    let first = host.trim().split('.').next().unwrap_or_default();
+    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
+    let name: String = first.chars().map(plain).take(64).collect();
+    match name.trim_matches('-') {
+        "" => "gateway".to_owned(),
+        name => name.to_owned(),
+    }
+}
+
+fn seconds<const MIN: u64, const MAX: u64>(value: Within<MIN, MAX>) -> Duration {
+    Duration::from_secs(value.get())
+}
+
+fn whole<const MIN: u64, const MAX: u64>(value: Within<MIN, MAX>) -> usize {
+    usize::try_from(value.get()).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop where it fails")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn host_names_become_levels() {
+        assert_eq!(clean("pi-4.local\n"), "pi-4");
+        assert_eq!(clean("böse kiste+"), "b-se-kiste");
+        assert_eq!(clean(" "), "gateway");
+        assert_eq!(clean("#"), "gateway");
+    }
+
+    #[test]
+    fn levels_of_topics_are_checked() {
+        assert!(no_level("pi 4").is_none());
+        for text in ["", "a/b", "a+", "#", "a\n"] {
+            assert!(no_level(text).is_some(), "{text:?}");
+        }
+    }
+}

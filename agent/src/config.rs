@@ -1,0 +1,418 @@
+//! The configuration as it is written: serde types and their defaults, nothing resolved.
+//!
+//! A key lives in one place, its field here: the name, the type, the range and the default follow from
+//! it, and so do the messages about misspelt names and wrong values. What a configuration *means* (URLs
+//! taken apart, topics compiled, references looked up) is the [`Plan`](crate::check::Plan).
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::de::{Deserializer, Error, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
+
+/// A whole configuration: one file, its `conf.d` folder and the environment, put together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// `[gateway]`: this agent and its limits.
+    #[serde(default)]
+    pub gateway: Gateway,
+    /// `[mqtt]`: the broker.
+    pub mqtt: Mqtt,
+    /// `[alert]`: when and how often alerts are published.
+    #[serde(default)]
+    pub alert: Alert,
+    /// `[publish]`: what is published besides alerts.
+    #[serde(default)]
+    pub publish: Publish,
+    /// `[[stream]]`: which messages, and how they become readings.
+    #[serde(default, rename = "stream")]
+    pub streams: Vec<Stream>,
+    /// `[[task]]`: what to learn from them; without any, anomalies on every channel.
+    #[serde(default, rename = "task")]
+    pub tasks: Vec<Task>,
+}
+
+/// `[gateway]`: this agent and its limits.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Gateway {
+    /// The `<gateway>` level of the topics published; the host's name unless set.
+    pub name: Option<String>,
+    /// Folder of models and outbox; its default is told in [`GatewayPlan`](crate::check::GatewayPlan::state_dir).
+    pub state_dir: Option<PathBuf>,
+    /// Threads that learn, 1 to 64; one a processor unless set.
+    pub workers: Option<Within<1, 64>>,
+    /// Seconds between two checkpoints of the models, 1 to 86400.
+    pub checkpoint_seconds: Within<1, 86_400>,
+    /// Seconds between two health messages, 1 to 86400.
+    pub health_seconds: Within<1, 86_400>,
+    /// Channels followed at most, 1 to 1000000; readings of further ones are refused and counted.
+    pub max_channels: Within<1, 1_000_000>,
+    /// How many seconds a reading's own time may lie ahead of the clock, 0 to 86400.
+    pub max_future_seconds: Within<0, 86_400>,
+}
+
+impl Default for Gateway {
+    fn default() -> Self {
+        Self {
+            name: None,
+            state_dir: None,
+            workers: None,
+            checkpoint_seconds: Within::of::<300>(),
+            health_seconds: Within::of::<30>(),
+            max_channels: Within::of::<10_000>(),
+            max_future_seconds: Within::of::<300>(),
+        }
+    }
+}
+
+/// `[mqtt]`: the broker. There is no key for a password in the clear: see [`Mqtt::password_file`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mqtt {
+    /// `mqtt://host:1883`, or `mqtts://host:8883` for TLS; the port may be left out.
+    pub url: String,
+    /// The client identifier; `brooklet-<gateway>` unless set. Two agents must not share one.
+    #[serde(default)]
+    pub client_id: Option<String>,
+    /// The user's name at the broker.
+    #[serde(default)]
+    pub username: Option<String>,
+    /// File with the password, readable by its owner only. `BROOKLET_MQTT__PASSWORD` goes before it; without
+    /// either, the systemd credential `mqtt_password` is taken.
+    #[serde(default)]
+    pub password_file: Option<PathBuf>,
+    /// PEM file of the authority that signed the broker's certificate; the system's own unless set.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+    /// PEM file of this client's certificate.
+    #[serde(default)]
+    pub cert_file: Option<PathBuf>,
+    /// PEM file of this client's key, readable by its owner only.
+    #[serde(default)]
+    pub key_file: Option<PathBuf>,
+    /// Seconds of silence after which the broker is asked for a sign of life, 5 to 3600.
+    #[serde(default = "Mqtt::keep_alive_seconds")]
+    pub keep_alive_seconds: Within<5, 3600>,
+    /// Longest packet in either direction, in bytes: 1024 to 268435455 (MQTT's own limit).
+    #[serde(default = "Mqtt::max_packet_bytes")]
+    pub max_packet_bytes: Within<1024, 268_435_455>,
+    /// Allow a broker on another host without a user name or a client certificate.
+    #[serde(default)]
+    pub insecure: bool,
+    /// Ask the broker to keep messages while the agent is away (MQTT's `clean_session = false`).
+    #[serde(default = "yes")]
+    pub persistent: bool,
+}
+
+impl Mqtt {
+    const fn keep_alive_seconds() -> Within<5, 3600> {
+        Within::of::<30>()
+    }
+
+    const fn max_packet_bytes() -> Within<1024, 268_435_455> {
+        Within::of::<262_144>()
+    }
+}
+
+/// `[alert]`: when and how often alerts are published.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Alert {
+    /// Evidence that raises an alert, in powers of ten; the detector's own unless set.
+    pub threshold: Option<Evidence>,
+    /// Seconds between two refreshes of a firing alert's retained state, 1 to 86400.
+    pub update_seconds: Within<1, 86_400>,
+}
+
+impl Default for Alert {
+    fn default() -> Self {
+        Self { threshold: None, update_seconds: Within::of::<60>() }
+    }
+}
+
+/// `[publish]`: what is published besides alerts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Publish {
+    /// Scores of every channel.
+    pub scores: bool,
+    /// Seconds between two scores of one channel, 1 to 86400.
+    pub scores_every_seconds: Within<1, 86_400>,
+    /// Every change of an alert.
+    pub events: bool,
+}
+
+impl Default for Publish {
+    fn default() -> Self {
+        Self { scores: false, scores_every_seconds: Within::of::<10>(), events: true }
+    }
+}
+
+/// `[[stream]]`: which messages, and how they become readings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stream {
+    /// The name tasks refer to; unique.
+    pub name: String,
+    /// MQTT topic filter; a level `{device}`, `{site}`, `{anything}` matches one level, as `+` does, and names it.
+    pub topic: String,
+    /// What the payload is.
+    #[serde(default)]
+    pub payload: Payload,
+    /// JSON pointer to the reading's time; arrival time unless set.
+    #[serde(default)]
+    pub time: Option<String>,
+    /// The device's name, with captured levels in braces: `{site}/{device}`. Unless set it is `{device}` if the
+    /// topic has it, else derived from the topic.
+    #[serde(default)]
+    pub device: Option<String>,
+    /// The channels by name; every number of a payload is one unless set.
+    #[serde(default)]
+    pub channels: Option<BTreeMap<String, Channel>>,
+    /// MQTT quality of service, 0 or 1.
+    #[serde(default = "Stream::qos")]
+    pub qos: Within<0, 1>,
+}
+
+impl Stream {
+    const fn qos() -> Within<0, 1> {
+        Within::of::<1>()
+    }
+}
+
+/// What a stream's payloads are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Payload {
+    /// Found out message by message.
+    #[default]
+    Auto,
+    /// One number, or on and off, as text.
+    Number,
+    /// A JSON document.
+    Json,
+}
+
+/// One entry of a stream's `channels`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Channel {
+    /// JSON pointer (RFC 6901) to the number; empty for the whole payload.
+    pub at: String,
+    /// The unit as it is shown, best one of SenML's: `Cel`, `mm/s`.
+    #[serde(default)]
+    pub unit: Option<String>,
+    /// The reading is the payload's number times `scale` plus `offset`; finite, not 0, default 1.
+    #[serde(default)]
+    pub scale: Factor,
+    /// See [`Channel::scale`]; finite, default 0.
+    #[serde(default)]
+    pub offset: Offset,
+}
+
+/// `[[task]]`: what to learn from the streams.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Task {
+    /// Shown with every alert; unique.
+    pub name: String,
+    /// The stream's name; all of them unless set.
+    #[serde(default)]
+    pub stream: Option<String>,
+    /// What to learn.
+    #[serde(default)]
+    pub learn: Learn,
+    /// Channel names, `*` standing for any text; all of them unless set.
+    #[serde(default)]
+    pub channels: Option<Vec<String>>,
+    /// Evidence that raises an alert, in powers of ten; that of `[alert]` unless set.
+    #[serde(default)]
+    pub threshold: Option<Evidence>,
+    /// Readings of a channel before it may raise an alert, 1 to 1000000; the detector's own unless set.
+    #[serde(default)]
+    pub warm_up: Option<Within<1, 1_000_000>>,
+}
+
+/// What a task learns. Only [`Learn::Anomaly`] runs in this version; the check refuses the others by name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "each is its own word in the configuration")]
+pub enum Learn {
+    #[default]
+    Anomaly,
+    Forecast,
+    Regression,
+    Classification,
+    Clusters,
+    Pattern,
+    RemainingLife,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// A whole number from `MIN` to `MAX`, both included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Within<const MIN: u64, const MAX: u64>(u64);
+
+impl<const MIN: u64, const MAX: u64> Within<MIN, MAX> {
+    /// `VALUE`, whose range is checked when this is compiled.
+    #[must_use]
+    pub const fn of<const VALUE: u64>() -> Self {
+        const { assert!(MIN <= VALUE && VALUE <= MAX) }
+        Self(VALUE)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl<const MIN: u64, const MAX: u64> Serialize for Within<MIN, MAX> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(self.0)
+    }
+}
+
+impl<'de, const MIN: u64, const MAX: u64> Deserialize<'de> for Within<MIN, MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Range<const MIN: u64, const MAX: u64>;
+
+        impl<const MIN: u64, const MAX: u64> Visitor<'_> for Range<MIN, MAX> {
+            type Value = Within<MIN, MAX>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "a whole number from {MIN} to {MAX}")
+            }
+
+            fn visit_u64<E: Error>(self, value: u64) -> Result<Self::Value, E> {
+                if (MIN..=MAX).contains(&value) {
+                    return Ok(Within(value));
+                }
+                Err(E::custom(format_args!("must be {MIN} to {MAX}, not {value}")))
+            }
+
+            fn visit_i64<E: Error>(self, value: i64) -> Result<Self::Value, E> {
+                match u64::try_from(value) {
+                    Ok(value) => self.visit_u64(value),
+                    Err(_) => Err(E::custom(format_args!("must be {MIN} to {MAX}, not {value}"))),
+                }
+            }
+
+            // What stands for a value already reported as wrong: see check::read.
+            fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+                Ok(Within(MIN))
+            }
+        }
+
+        deserializer.deserialize_u64(Range)
+    }
+}
+
+/// A number of `f32` with a condition, told in words when it does not hold.
+macro_rules! number {
+    ($(#[$doc:meta])* $name:ident, $holds:expr, $words:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(try_from = "f32")]
+        pub struct $name(f32);
+
+        impl $name {
+            /// The number.
+            #[must_use]
+            pub const fn get(self) -> f32 {
+                self.0
+            }
+        }
+
+        impl TryFrom<f32> for $name {
+            type Error = &'static str;
+
+            fn try_from(value: f32) -> Result<Self, Self::Error> {
+                let holds: fn(f32) -> bool = $holds;
+                if holds(value) { Ok(Self(value)) } else { Err($words) }
+            }
+        }
+    };
+}
+
+number! {
+    /// Evidence in powers of ten: 6 is "one in a million"; above 0, up to 300.
+    Evidence, |x| x > 0.0 && x <= 300.0, "must be above 0 and at most 300: evidence in powers of ten"
+}
+number! {
+    /// A finite number other than 0.
+    Factor, |x| x.is_finite() && x != 0.0, "must be a finite number other than 0"
+}
+number! {
+    /// A finite number.
+    Offset, |x| x.is_finite(), "must be a finite number"
+}
+
+impl Default for Factor {
+    fn default() -> Self {
+        Self(1.0)
+    }
+}
+
+impl Default for Offset {
+    fn default() -> Self {
+        Self(0.0)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop where it fails")]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config, String> {
+        toml::from_str(text).map_err(|e| e.message().to_owned())
+    }
+
+    #[test]
+    fn what_is_left_out_has_its_documented_default() {
+        let config = parse("[mqtt]\nurl = 'mqtt://localhost'\n[[stream]]\nname = 'a'\ntopic = 'a'").unwrap();
+        assert_eq!(config.gateway.checkpoint_seconds.get(), 300);
+        assert_eq!(config.gateway.health_seconds.get(), 30);
+        assert_eq!(config.gateway.max_channels.get(), 10_000);
+        assert_eq!(config.gateway.max_future_seconds.get(), 300);
+        assert_eq!(config.mqtt.keep_alive_seconds.get(), 30);
+        assert_eq!(config.mqtt.max_packet_bytes.get(), 262_144);
+        assert!(config.mqtt.persistent && !config.mqtt.insecure);
+        assert_eq!(config.alert.update_seconds.get(), 60);
+        assert!(config.publish.events && !config.publish.scores);
+        assert_eq!(config.publish.scores_every_seconds.get(), 10);
+        assert_eq!((config.streams[0].payload, config.streams[0].qos.get()), (Payload::Auto, 1));
+    }
+
+    #[test]
+    fn numbers_outside_their_range_are_told_with_it() {
+        let with = |line: &str| parse(&format!("[mqtt]\nurl = ''\n{line}")).unwrap_err();
+        assert_eq!(with("keep_alive_seconds = 4"), "must be 5 to 3600, not 4");
+        assert_eq!(with("keep_alive_seconds = -1"), "must be 5 to 3600, not -1");
+        assert!(with("[alert]\nthreshold = nan").starts_with("must be above 0"));
+        assert!(with("[alert]\nthreshold = 0").starts_with("must be above 0"));
+    }
+
+    #[test]
+    fn there_is_no_key_for_a_password_in_the_clear() {
+        assert!(parse("[mqtt]\nurl = ''\npassword = 'x'").unwrap_err().contains("unknown field `password`"));
+    }
+
+    #[test]
+    fn a_config_survives_being_written_and_read() {
+        let config = parse(
+            "[mqtt]\nurl = 'mqtt://localhost'\n[[stream]]\nname = 'a'\ntopic = 'a'\n\
+             channels = { t = { at = '/t', scale = 2 } }\n[[task]]\nname = 'x'\nwarm_up = 5",
+        )
+        .unwrap();
+        assert_eq!(parse(&toml::to_string(&config).unwrap()).unwrap(), config);
+    }
+}
