@@ -82,8 +82,12 @@ pub struct Channel {
     last: Option<Timestamp>,
     alert: Option<Box<Alert>>,
     sent_at: Timestamp,
+    score_sent_at: Timestamp,
     alerts: u64,
+    changed: bool,
 }
+
+const NEVER: Timestamp = Timestamp(i64::MIN);
 
 /// A channel's state as it is stored.
 #[derive(Clone, Debug, PartialEq)]
@@ -103,7 +107,17 @@ impl Channel {
     #[must_use]
     pub fn new(name: ChannelId, settings: Arc<ChannelSettings>) -> Option<Self> {
         let model = Model::new(settings.detector)?;
-        Some(Self { name, settings, model, last: None, alert: None, sent_at: Timestamp(i64::MIN), alerts: 0 })
+        Some(Self {
+            name,
+            settings,
+            model,
+            last: None,
+            alert: None,
+            sent_at: NEVER,
+            score_sent_at: NEVER,
+            alerts: 0,
+            changed: false,
+        })
     }
 
     /// A channel as it was saved.
@@ -116,7 +130,7 @@ impl Channel {
         saved: Saved,
     ) -> Result<Self, brooklet_core::snapshot::Error> {
         let model = Model::load(&saved.snapshot, settings.digest())?;
-        let sent_at = saved.alert.as_ref().map_or(Timestamp(i64::MIN), |alert| alert.updated_at);
+        let sent_at = saved.alert.as_ref().map_or(NEVER, |alert| alert.updated_at);
         Ok(Self {
             name,
             settings,
@@ -124,7 +138,9 @@ impl Channel {
             last: saved.last,
             alert: saved.alert,
             sent_at,
+            score_sent_at: NEVER,
             alerts: saved.alerts,
+            changed: false,
         })
     }
 
@@ -153,6 +169,20 @@ impl Channel {
         self.alert.as_deref()
     }
 
+    /// True if a reading was learnt since the last call.
+    pub fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// True, and noted, if the last score was sent at least `every` milliseconds before `at`.
+    pub fn score_is_due(&mut self, at: Timestamp, every: i64) -> bool {
+        let due = at.0.saturating_sub(self.score_sent_at.0) >= every;
+        if due {
+            self.score_sent_at = at;
+        }
+        due
+    }
+
     /// One reading. `own` is the payload's time, which must grow from reading to reading; without it `arrival` is
     /// taken, which may stand still.
     pub fn step(
@@ -173,6 +203,7 @@ impl Channel {
             return Outcome::NonFinite;
         };
         self.last = Some(at);
+        self.changed = true;
         let mut changes = Vec::new();
         if let Some(alert) = &mut self.alert {
             alert.follow(verdict.level, at);
@@ -247,9 +278,9 @@ impl Device {
         self.channels.insert(channel.name.0.clone(), channel);
     }
 
-    /// All channels, in no particular order.
-    pub fn channels(&self) -> impl Iterator<Item = &Channel> {
-        self.channels.values()
+    /// Its name and all its channels, in no particular order.
+    pub fn channels_mut(&mut self) -> (&DeviceId, impl Iterator<Item = &mut Channel>) {
+        (&self.id, self.channels.values_mut())
     }
 }
 

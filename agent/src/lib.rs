@@ -1,11 +1,32 @@
-//! skeleton
+//! The agent: readings from MQTT in, alerts out.
+//!
+//! # One reading's way
+//! ```text
+//!            queue              plain functions on values               queue
+//! source ──────────> worker ┌ decode   payload  -> readings   ┐ ──────────────> sink
+//! (router:           thread │ device   reading  -> channel    │ findings        (outbox)
+//!  topic -> worker)         │ model    channel  -> verdict    │
+//!                           └ alert    verdict  -> alert      ┘ ──────────────> store
+//! ```
+//! Source and sink have a connection to the broker each. One device's readings stay in order, because one topic
+//! belongs to one worker; nothing that learns is locked. [`topology`] makes all of this and takes it down.
+
 pub mod alert;
+#[cfg(feature = "embedded-broker")]
+pub mod broker;
 pub mod check;
 pub mod cli;
 pub mod config;
 pub mod decode;
 pub mod device;
+pub mod ledger;
 pub mod model;
+pub mod mqtt;
 pub mod reading;
+pub mod router;
+pub mod sink;
 pub mod source;
+pub mod store;
 pub mod time;
+pub mod topology;
+pub mod worker;

@@ -1,2 +1,51 @@
 //! The `brooklet` command.
-fn main() {}
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use brooklet::cli::{check, demo, run};
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+/// Learns your sensors where they are, and tells you when something is wrong.
+#[derive(Parser)]
+#[command(name = "brooklet", version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Run(run::RunArgs),
+    Demo(demo::DemoArgs),
+    /// Check a configuration and say what it would do.
+    Check {
+        /// The configuration file.
+        #[arg(value_name = "FILE", default_value = "brooklet.toml")]
+        config: std::path::PathBuf,
+        /// Problems as a JSON array on stdout.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    // `run` tells what it does; the others speak for themselves.
+    let quiet = !matches!(arguments.command, Command::Run(_));
+    log_to_stderr(if quiet { "off" } else { "brooklet=info,warn" });
+    match arguments.command {
+        Command::Run(args) => run::run(&args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Check { config, json } => check::run(&config, json),
+    }
+}
+
+/// `RUST_LOG` overrides what is told.
+fn log_to_stderr(default: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    let colours =
+        std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
+}

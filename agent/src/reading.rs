@@ -63,3 +63,18 @@ pub struct Reading<'a> {
     /// The value; always finite.
     pub value: f32,
 }
+
+/// A message as it came in, and how to say that it was dealt with.
+#[derive(Debug)]
+pub struct RawMessage {
+    /// The full topic.
+    pub topic: String,
+    /// The payload, copied out of the connection's buffer.
+    pub payload: Vec<u8>,
+    /// The wall clock when it came in.
+    pub received: Timestamp,
+    /// Delivered because it was retained, not because it is new.
+    pub retained: bool,
+    /// To be called in; none for QoS 0.
+    pub ack: Option<crate::source::mqtt::Ack>,
+}

@@ -136,7 +136,8 @@ fn fragments(folder: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 /// The variables that are text; others cannot be meant.
-fn environment() -> impl Iterator<Item = (String, String)> {
+/// The process' environment, as far as it is text.
+pub fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }

@@ -2,3 +2,16 @@
 
 pub mod check;
 pub mod demo;
+pub mod run;
+
+/// Exit codes: 0 is done.
+pub mod exit {
+    /// A failed check, or an error while working.
+    pub const FAILED: u8 = 1;
+    /// What `--help` would have told.
+    pub const USAGE: u8 = 2;
+    /// Try again later.
+    pub const TEMPORARY: u8 = 75;
+    /// The configuration is wrong.
+    pub const CONFIG: u8 = 78;
+}

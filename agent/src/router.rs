@@ -1,0 +1,208 @@
+//! topic -> stream, device, channel, worker. Decided once a topic, then looked up.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use crate::check::{Payload, Plan, StreamPlan};
+use crate::decode::{Decoder, Field, JsonPlan, PlanError};
+use crate::ledger::{Count, Ledger};
+use crate::reading::{DeviceId, Name, RawMessage};
+
+/// Where Brooklet's own topics begin.
+pub const OWN_PREFIX: &str = "brooklet/";
+
+/// A configured stream with its decoder.
+#[derive(Debug)]
+pub struct Stream {
+    /// Its place in the plan.
+    pub position: usize,
+    plan: StreamPlan,
+    /// What reads its payloads.
+    pub decoder: Decoder,
+}
+
+impl Stream {
+    /// The plan's streams with their decoders.
+    ///
+    /// # Errors
+    /// A pointer or channel that the decoder does not take.
+    pub fn all(plan: &Plan) -> Result<Vec<Arc<Self>>, PlanError> {
+        let stream = |(position, plan): (usize, &StreamPlan)| {
+            Ok(Arc::new(Self { position, plan: plan.clone(), decoder: decoder(plan)? }))
+        };
+        plan.streams.iter().enumerate().map(stream).collect()
+    }
+
+    /// The unit of a channel, if it is configured.
+    #[must_use]
+    pub fn unit(&self, channel: &str) -> Option<String> {
+        self.plan.channels.iter().flatten().find(|plan| plan.name == channel)?.unit.clone()
+    }
+}
+
+fn decoder(plan: &StreamPlan) -> Result<Decoder, PlanError> {
+    let time = plan.time.as_ref().map(|time| time.as_str());
+    let channels = plan.channels.iter().flatten().map(|channel| Field {
+        channel: channel.name.clone(),
+        at: channel.at.as_str().to_owned(),
+        scale: f64::from(channel.scale),
+        offset: f64::from(channel.offset),
+    });
+    Ok(match plan.payload {
+        Payload::Number => Decoder::Number,
+        Payload::Auto if plan.channels.is_none() && time.is_none() => Decoder::Auto,
+        Payload::Auto | Payload::Json => Decoder::Json(JsonPlan::new(channels.collect(), time)?),
+    })
+}
+
+/// Where the messages of one topic go.
+#[derive(Debug)]
+pub struct Route {
+    /// The stream that the topic belongs to.
+    pub stream: Arc<Stream>,
+    /// Device of readings that name their channel.
+    pub device: DeviceId,
+    /// Device of readings without a name: a payload that is nothing but a number.
+    pub bare_device: DeviceId,
+    /// .. and their channel.
+    pub bare_channel: Name,
+    worker: usize,
+}
+
+/// A message and where it belongs.
+#[derive(Debug)]
+pub struct Job {
+    /// The message.
+    pub message: RawMessage,
+    /// Its route.
+    pub route: Arc<Route>,
+}
+
+/// Routes by topic, and the workers' queues.
+#[derive(Debug)]
+pub struct Router {
+    streams: Vec<Arc<Stream>>,
+    routes: HashMap<String, Option<Arc<Route>>>,
+    /// Topics remembered; beyond it routes are made anew each time, which is slower and harmless.
+    most_routes: usize,
+    queues: Vec<mpsc::Sender<Job>>,
+    ledger: Arc<Ledger>,
+}
+
+/// What became of a message.
+#[derive(Debug)]
+pub(crate) enum Delivery<'a> {
+    /// Handed on, or counted and acknowledged.
+    Done,
+    /// Its worker's queue is full.
+    Full(Waiting<'a>),
+}
+
+/// A message whose queue is full.
+#[derive(Debug)]
+pub(crate) struct Waiting<'a> {
+    queue: &'a mpsc::Sender<Job>,
+    job: Job,
+}
+
+impl Waiting<'_> {
+    pub(crate) async fn send(self) {
+        // A closed queue means that the process is stopping; the message stays unacknowledged.
+        let _ = self.queue.send(self.job).await;
+    }
+}
+
+impl Router {
+    /// A router for these streams; the first that matches a topic has it.
+    #[must_use]
+    pub fn new(
+        streams: Vec<Arc<Stream>>,
+        queues: Vec<mpsc::Sender<Job>>,
+        most_routes: usize,
+        ledger: Arc<Ledger>,
+    ) -> Self {
+        Self { streams, routes: HashMap::new(), most_routes, queues, ledger }
+    }
+
+    /// Hands a message to its worker, or counts why not.
+    pub(crate) fn deliver(&mut self, message: RawMessage) -> Delivery<'_> {
+        if message.retained {
+            return self.pass_over(message, Count::Retained);
+        }
+        if message.topic.starts_with(OWN_PREFIX) {
+            return self.pass_over(message, Count::Own);
+        }
+        let Some(route) = self.route(&message.topic) else {
+            return self.pass_over(message, Count::Unmapped);
+        };
+        let Some(queue) = self.queues.get(route.worker) else {
+            return self.pass_over(message, Count::Unmapped);
+        };
+        match queue.try_send(Job { message, route }) {
+            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => Delivery::Done,
+            Err(mpsc::error::TrySendError::Full(job)) => Delivery::Full(Waiting { queue, job }),
+        }
+    }
+
+    fn pass_over(&self, message: RawMessage, count: Count) -> Delivery<'_> {
+        self.ledger.add(count, 1);
+        if let Some(ack) = message.ack {
+            ack.done();
+        }
+        Delivery::Done
+    }
+
+    fn route(&mut self, topic: &str) -> Option<Arc<Route>> {
+        if let Some(route) = self.routes.get(topic) {
+            return route.clone();
+        }
+        let workers = self.queues.len();
+        let route = self.streams.iter().find_map(|stream| make_route(stream, topic, workers)).map(Arc::new);
+        if self.routes.len() < self.most_routes {
+            self.routes.insert(topic.to_owned(), route.clone());
+        }
+        route
+    }
+}
+
+fn make_route(stream: &Arc<Stream>, topic: &str, workers: usize) -> Option<Route> {
+    let captures = stream.plan.topic.captures(topic)?;
+    let own = topic.strip_prefix(stream.plan.topic.prefix()).unwrap_or(topic).trim_matches('/');
+    let (device, bare_device, bare_channel) = match &stream.plan.device {
+        Some(template) => {
+            let mut device = String::new();
+            template.write(&captures, &mut device);
+            let channel = captures.rest().unwrap_or_else(|| last_level(topic));
+            (device.clone(), device, channel)
+        }
+        // Without configuration: `hall/pump/temperature` is a number of `hall/pump`, or a document of its own.
+        None => match own.rsplit_once('/') {
+            Some((device, channel)) => (own.to_owned(), device.to_owned(), channel),
+            None if own.is_empty() => (topic.to_owned(), topic.to_owned(), "value"),
+            None => {
+                let fixed = stream.plan.topic.prefix().trim_end_matches('/');
+                let fixed = if fixed.is_empty() { own } else { fixed };
+                (own.to_owned(), fixed.to_owned(), if fixed == own { "value" } else { own })
+            }
+        },
+    };
+    // Sibling channels of a device on topics of their own share its worker.
+    let key = own.rsplit_once('/').map_or(own, |(parent, _)| parent);
+    let mut hasher = DefaultHasher::new();
+    key.hash(&mut hasher);
+    let worker = hasher.finish().checked_rem(workers as u64).unwrap_or(0) as usize;
+    Some(Route {
+        stream: stream.clone(),
+        device: DeviceId(device.into()),
+        bare_device: DeviceId(bare_device.into()),
+        bare_channel: bare_channel.into(),
+        worker,
+    })
+}
+
+fn last_level(topic: &str) -> &str {
+    topic.rsplit('/').next().unwrap_or(topic)
+}

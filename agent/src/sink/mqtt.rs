@@ -1,0 +1,266 @@
+//! To the broker: its own connection. A message leaves the outbox only on the broker's acknowledgement.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rumqttc::{AsyncClient, Event, EventLoop, MqttOptions, Packet, PublishOptions, QoS};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, MissedTickBehavior};
+use tracing::{debug, error, info, warn};
+
+use super::Topics;
+use super::outbox::{Outbox, Outgoing, Priority};
+use crate::alert::{Alert, Change, State};
+use crate::ledger::{Count, Ledger};
+use crate::mqtt::{Backoff, explain};
+use crate::reading::Timestamp;
+use crate::worker::Finding;
+
+/// Messages submitted and not yet acknowledged.
+const IN_FLIGHT: usize = 50;
+/// Messages that wait for the broker.
+const OUTBOX: usize = 20_000;
+/// How long stopping waits for the broker to acknowledge what is left.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+pub(crate) const ONLINE: &str = "online";
+pub(crate) const OFFLINE: &str = "offline";
+
+/// Everything the sink needs.
+pub(crate) struct MqttSink {
+    pub(crate) options: MqttOptions,
+    pub(crate) topics: Topics,
+    pub(crate) findings: mpsc::Receiver<Finding>,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) health_every: Duration,
+    pub(crate) events: bool,
+}
+
+type Acknowledged = Pin<Box<dyn Future<Output = bool> + Send>>;
+
+/// The part of the sink that decides what is sent; the other part only polls.
+struct Pump {
+    client: AsyncClient,
+    topics: Topics,
+    ledger: Arc<Ledger>,
+    events: bool,
+    outbox: Outbox,
+    in_flight: VecDeque<(Outgoing, Acknowledged)>,
+    /// The retained states of firing alerts: a broker that lost its memory is told again.
+    firing: BTreeMap<String, Vec<u8>>,
+    started: Instant,
+}
+
+impl MqttSink {
+    /// Runs until the findings end; then sends what is left, says `offline` and disconnects.
+    pub(crate) async fn run(self) {
+        let (client, events) = AsyncClient::builder(self.options).capacity(IN_FLIGHT + 10).build();
+        let (connected, mut connections) = watch::channel(0u64);
+        let poller = tokio::spawn(poll(events, connected));
+        let mut pump = Pump {
+            client,
+            topics: self.topics,
+            ledger: self.ledger,
+            events: self.events,
+            outbox: Outbox::new(OUTBOX),
+            in_flight: VecDeque::new(),
+            firing: BTreeMap::new(),
+            started: Instant::now(),
+        };
+        let mut findings = self.findings;
+        let mut health = tokio::time::interval(self.health_every);
+        health.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        health.reset(); // the first beat comes after `online`
+        loop {
+            pump.submit();
+            tokio::select! {
+                finding = findings.recv() => match finding {
+                    Some(finding) => pump.take(finding),
+                    None => break,
+                },
+                done = acknowledged(&mut pump.in_flight) => pump.acknowledged(done),
+                Ok(()) = connections.changed() => pump.greet(),
+                _ = health.tick() => pump.health(),
+            }
+        }
+        if tokio::time::timeout(LAST_WORDS, pump.finish()).await.is_err() {
+            warn!(left = pump.left(), "stopped with messages that the broker did not acknowledge");
+        }
+        let _ = pump.client.try_disconnect();
+        // The poller ends with its connection; it is not waited for longer than a moment.
+        if tokio::time::timeout(Duration::from_millis(500), poller).await.is_err() {
+            debug!("the broker did not close the connection");
+        }
+    }
+}
+
+/// Polls for ever: publishing must never wait here.
+async fn poll(mut events: EventLoop, connected: watch::Sender<u64>) {
+    let mut backoff = Backoff::new();
+    let mut last_complaint = String::new();
+    loop {
+        match events.poll().await {
+            Ok(Event::Incoming(Packet::ConnAck(_))) => {
+                info!("ready to publish");
+                backoff.reset();
+                last_complaint.clear();
+                connected.send_modify(|n| *n += 1);
+            }
+            Ok(event) => debug!(?event, "mqtt out"),
+            Err(rumqttc::ConnectionError::RequestsDone) => return,
+            Err(error) => {
+                if connected.is_closed() {
+                    return;
+                }
+                let complaint = explain(&error);
+                if complaint != last_complaint {
+                    warn!("publishing connection: {complaint}");
+                    last_complaint = complaint;
+                }
+                tokio::time::sleep(backoff.next()).await;
+            }
+        }
+    }
+}
+
+/// Waits for the oldest message in flight; for ever if there is none.
+async fn acknowledged(in_flight: &mut VecDeque<(Outgoing, Acknowledged)>) -> bool {
+    match in_flight.front_mut() {
+        Some((_, acknowledged)) => acknowledged.await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Pump {
+    fn push(&mut self, message: Outgoing) {
+        let dropped = self.outbox.push(message);
+        if dropped > 0 && self.ledger.add(Count::OutboxDropped, dropped) == 0 {
+            error!("the broker has been away too long: the outbox is full and drops messages");
+        }
+    }
+
+    fn take(&mut self, finding: Finding) {
+        match finding {
+            Finding::Alert(change, alert) => self.alert(change, &alert),
+            Finding::Score(score) => {
+                let topic = self.topics.score(&score.device, &score.channel);
+                self.push_json(topic, &score, false, Priority::Score);
+            }
+        }
+    }
+
+    fn alert(&mut self, change: Change, alert: &Alert) {
+        let topic = self.topics.alert(&alert.device, &alert.channel);
+        let priority = if change == Change::Updated { Priority::State } else { Priority::Alert };
+        match change {
+            Change::Fired => {
+                warn!(severity = ?alert.severity, score = alert.score, "{}", alert.because.sentence)
+            }
+            Change::Resolved => info!("{} {}: the alert is over", alert.device, alert.channel),
+            Change::Updated => {}
+        }
+        if alert.state == State::Firing {
+            if let Ok(payload) = serde_json::to_vec(alert) {
+                self.firing.insert(topic.clone(), payload);
+            }
+        } else {
+            self.firing.remove(&topic);
+        }
+        self.push_json(topic, alert, true, priority);
+        if self.events && change != Change::Updated {
+            let topic = self.topics.event(&alert.device, &alert.channel);
+            self.push_json(topic, alert, false, Priority::Alert);
+        }
+    }
+
+    fn push_json(&mut self, topic: String, value: &impl serde::Serialize, retain: bool, priority: Priority) {
+        match serde_json::to_vec(value) {
+            Ok(payload) => self.push(Outgoing { topic, payload, retain, priority }),
+            Err(error) => error!("cannot write JSON for {topic}: {error}"),
+        }
+    }
+
+    /// A connection began: say so, and repeat the states that the broker may have forgotten.
+    fn greet(&mut self) {
+        let online = Outgoing {
+            topic: self.topics.status(),
+            payload: ONLINE.into(),
+            retain: true,
+            priority: Priority::State,
+        };
+        self.push(online);
+        self.health();
+        for (topic, payload) in std::mem::take(&mut self.firing) {
+            self.firing.insert(topic.clone(), payload.clone());
+            self.push(Outgoing { topic, payload, retain: true, priority: Priority::State });
+        }
+    }
+
+    fn health(&mut self) {
+        let health = serde_json::json!({
+            "status": ONLINE,
+            "version": env!("CARGO_PKG_VERSION"),
+            "time": Timestamp::now().to_string(),
+            "uptime_seconds": self.started.elapsed().as_secs(),
+            "outbox": self.outbox.len(),
+            "counts": self.ledger.totals(),
+        });
+        let topic = self.topics.status();
+        self.push_json(topic, &health, true, Priority::State);
+    }
+
+    /// Hands messages to the client as far as the window goes.
+    fn submit(&mut self) {
+        while self.in_flight.len() < IN_FLIGHT {
+            let Some(message) = self.outbox.pop() else { return };
+            let qos = if message.priority == Priority::Score { QoS::AtMostOnce } else { QoS::AtLeastOnce };
+            let options = PublishOptions::new(qos).retain(message.retain);
+            match self.client.try_publish_tracked(message.topic.clone(), message.payload.clone(), options) {
+                Ok(notice) => {
+                    let acknowledged = Box::pin(async move { notice.wait_async().await.is_ok() });
+                    self.in_flight.push_back((message, acknowledged));
+                }
+                Err(rumqttc::ClientError::InvalidRequest(_)) => {
+                    error!(topic = message.topic, "not a topic that MQTT allows; the message is dropped");
+                    self.ledger.add(Count::OutboxDropped, 1);
+                }
+                Err(_) => {
+                    self.outbox.put_back(std::iter::once(message));
+                    return;
+                }
+            }
+        }
+    }
+
+    fn acknowledged(&mut self, done: bool) {
+        if done {
+            self.in_flight.pop_front();
+        } else {
+            // Forget what was submitted and begin again with the oldest: consumers drop repeats by id and sequence.
+            let again: Vec<_> = self.in_flight.drain(..).map(|(message, _)| message).collect();
+            self.outbox.put_back(again.into_iter());
+        }
+    }
+
+    fn left(&self) -> usize {
+        self.outbox.len() + self.in_flight.len()
+    }
+
+    async fn finish(&mut self) {
+        let offline = Outgoing {
+            topic: self.topics.status(),
+            payload: OFFLINE.into(),
+            retain: true,
+            priority: Priority::Alert,
+        };
+        self.push(offline);
+        while self.left() > 0 {
+            self.submit();
+            let done = acknowledged(&mut self.in_flight).await;
+            self.acknowledged(done);
+        }
+    }
+}

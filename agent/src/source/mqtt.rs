@@ -1,0 +1,268 @@
+//! From the broker: its own connection, acknowledged by hand once a message was learnt.
+//!
+//! Polling never waits for anything but the network, with one bounded exception: a full queue is given a moment to
+//! drain. If that is not enough the link is dropped: what was not acknowledged comes again, and memory stays flat.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rumqttc::{
+    AckMode, AsyncClient, Event, EventLoop, ManualAck, MqttOptions, Packet, Publish, QoS, SubscribeFilter,
+    SubscribeReasonCode,
+};
+use tokio::sync::{Notify, watch};
+use tracing::{debug, error, info, warn};
+
+use crate::ledger::{Count, Ledger};
+use crate::mqtt::{Backoff, explain};
+use crate::reading::{RawMessage, Timestamp};
+use crate::router::{Delivery, Router};
+
+/// Requests (acknowledgements, subscriptions) on their way to the client.
+const REQUESTS: usize = 4096;
+/// How long a full queue may stay full before the link is dropped.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How long stopping waits for acknowledgements.
+const LAST_ACKS: Duration = Duration::from_secs(2);
+
+/// Everything the source needs.
+pub(crate) struct MqttSource {
+    pub(crate) options: MqttOptions,
+    pub(crate) filters: Vec<(String, u8)>,
+    pub(crate) router: Router,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) stop: watch::Receiver<bool>,
+}
+
+impl MqttSource {
+    /// Runs until told to stop; then lets the workers finish what they have, acknowledges it and disconnects.
+    pub(crate) async fn run(mut self) {
+        let window = Arc::new(AckWindow::default());
+        let mut backoff = Backoff::new();
+        let mut last_complaint = String::new();
+        self.options.set_ack_mode(AckMode::Manual);
+        loop {
+            // A new client for each connection: an acknowledgement of the old one has nowhere to go.
+            let (client, events) = AsyncClient::builder(self.options.clone()).capacity(REQUESTS).build();
+            window.begin(client.clone());
+            let stopped = stopped(self.stop.clone(), client.clone(), window.clone());
+            tokio::select! {
+                () = self.connection(&client, events, &window, &mut backoff, &mut last_complaint) => {}
+                () = stopped => break,
+            }
+            window.end();
+            if *self.stop.borrow() {
+                break;
+            }
+            self.ledger.add(Count::Disconnects, 1);
+            let mut stop = self.stop.clone();
+            tokio::select! {
+                () = tokio::time::sleep(backoff.next()) => {}
+                _ = stop.wait_for(|stop| *stop) => break,
+            }
+        }
+        // The router goes, and with it the workers' queues end.
+    }
+
+    /// One connection, until it is lost or closed.
+    async fn connection(
+        &mut self,
+        client: &AsyncClient,
+        mut events: EventLoop,
+        window: &Arc<AckWindow>,
+        backoff: &mut Backoff,
+        last_complaint: &mut String,
+    ) {
+        loop {
+            let event = events.poll().await;
+            window.flush();
+            match event {
+                Ok(Event::Incoming(Packet::ConnAck(ack))) => {
+                    info!(session_present = ack.session_present, "connected to the broker");
+                    last_complaint.clear();
+                    window.connected();
+                    // Every time: a session may have been kept without its subscriptions.
+                    let filters = self
+                        .filters
+                        .iter()
+                        .map(|(filter, qos)| SubscribeFilter::new(filter.clone(), at(*qos)));
+                    if let Err(error) = client.try_subscribe_many(filters) {
+                        error!(%error, "cannot subscribe");
+                        return;
+                    }
+                }
+                Ok(Event::Incoming(Packet::SubAck(ack))) => {
+                    backoff.reset();
+                    for (code, (filter, _)) in ack.return_codes.iter().zip(&self.filters) {
+                        if matches!(code, SubscribeReasonCode::Failure) {
+                            error!(filter, "the broker refuses this subscription; check its access rules");
+                        }
+                    }
+                    info!(filters = self.filters.len(), "subscribed");
+                }
+                // After the call to stop, what still comes in is not taken: it stays with the broker.
+                Ok(Event::Incoming(Packet::Publish(_))) if *self.stop.borrow() => {}
+                Ok(Event::Incoming(Packet::Publish(publish))) => {
+                    if !self.take(publish, window).await {
+                        warn!("the queue stays full: dropping the link, the broker will send again");
+                        return;
+                    }
+                }
+                Ok(event) => debug!(?event, "mqtt"),
+                Err(_) if *self.stop.borrow() => return,
+                Err(error) => {
+                    let complaint = explain(&error);
+                    if complaint != *last_complaint {
+                        warn!("connection to the broker: {complaint}");
+                        *last_complaint = complaint;
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Copies a message out of the read buffer and hands it on; false if its queue stays full.
+    async fn take(&mut self, publish: Publish, window: &Arc<AckWindow>) -> bool {
+        self.ledger.add(Count::Messages, 1);
+        let topic = String::from_utf8_lossy(&publish.topic).into_owned();
+        let ack = (publish.qos == QoS::AtLeastOnce).then(|| window.register(&publish)).flatten();
+        let message = RawMessage {
+            topic,
+            payload: publish.payload.to_vec(),
+            received: Timestamp::now(),
+            retained: publish.retain,
+            ack,
+        };
+        match self.router.deliver(message) {
+            Delivery::Done => true,
+            Delivery::Full(waiting) => tokio::time::timeout(PATIENCE, waiting.send()).await.is_ok(),
+        }
+    }
+}
+
+/// Waits for the call to stop, then until all messages taken are acknowledged, and closes the connection; ends by
+/// itself only if that takes too long or there is no connection. It never cuts a poll short while that matters: the
+/// poll ends because the connection does.
+async fn stopped(mut stop: watch::Receiver<bool>, client: AsyncClient, window: Arc<AckWindow>) {
+    if stop.wait_for(|stop| *stop).await.is_err() || !window.is_connected() {
+        return;
+    }
+    let close = async {
+        while window.flush() > 0 {
+            window.progress.notified().await;
+        }
+        if client.try_disconnect_with_timeout(LAST_ACKS).is_ok() {
+            std::future::pending::<()>().await;
+        }
+    };
+    if tokio::time::timeout(LAST_ACKS, close).await.is_err() && window.flush() > 0 {
+        warn!("stopped before all messages were acknowledged; the broker will send them again");
+    }
+}
+
+fn at(qos: u8) -> QoS {
+    if qos == 0 { QoS::AtMostOnce } else { QoS::AtLeastOnce }
+}
+
+/// Messages that wait for their acknowledgement, in the order of arrival, which is the order in which MQTT wants
+/// them acknowledged.
+#[derive(Debug, Default)]
+pub(crate) struct AckWindow {
+    state: Mutex<WindowState>,
+    /// Something was acknowledged.
+    progress: Notify,
+}
+
+#[derive(Debug, Default)]
+struct WindowState {
+    /// `None` while there is no connection: what was taken before is sent again by the broker.
+    client: Option<AsyncClient>,
+    /// Counts connections: an acknowledgement from before is void.
+    epoch: u64,
+    connected: bool,
+    /// Number of the first entry in `waiting`.
+    first: u64,
+    waiting: VecDeque<(ManualAck, bool)>,
+}
+
+/// To be called in once the message is learnt or refused. Dropping it without that leaves the message to be sent
+/// again.
+#[derive(Debug)]
+pub struct Ack {
+    window: Arc<AckWindow>,
+    epoch: u64,
+    number: u64,
+}
+
+impl Ack {
+    /// The message is dealt with.
+    pub fn done(self) {
+        let mut state = self.window.lock();
+        if state.epoch != self.epoch {
+            return;
+        }
+        let index = self.number.checked_sub(state.first).and_then(|index| usize::try_from(index).ok());
+        if let Some((_, done)) = index.and_then(|index| state.waiting.get_mut(index)) {
+            *done = true;
+        }
+        state.flush();
+        drop(state);
+        self.window.progress.notify_one();
+    }
+}
+
+impl AckWindow {
+    fn lock(&self) -> MutexGuard<'_, WindowState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin(&self, client: AsyncClient) {
+        let mut state = self.lock();
+        let epoch = state.epoch + 1;
+        *state = WindowState { client: Some(client), epoch, ..WindowState::default() };
+    }
+
+    fn connected(&self) {
+        self.lock().connected = true;
+    }
+
+    fn is_connected(&self) -> bool {
+        self.lock().connected
+    }
+
+    fn end(&self) {
+        let mut state = self.lock();
+        let epoch = state.epoch + 1;
+        *state = WindowState { epoch, ..WindowState::default() };
+    }
+
+    fn register(self: &Arc<Self>, publish: &Publish) -> Option<Ack> {
+        let mut state = self.lock();
+        let ack = state.client.as_ref()?.prepare_ack(publish)?;
+        let number = state.first + state.waiting.len() as u64;
+        state.waiting.push_back((ack, false));
+        Some(Ack { window: self.clone(), epoch: state.epoch, number })
+    }
+
+    /// Sends what can be sent; returns how many messages still wait.
+    fn flush(&self) -> usize {
+        let mut state = self.lock();
+        state.flush();
+        state.waiting.len()
+    }
+}
+
+impl WindowState {
+    fn flush(&mut self) {
+        while let Some((ack, true)) = self.waiting.front() {
+            let sent = self.client.as_ref().is_some_and(|client| client.try_manual_ack(ack.clone()).is_ok());
+            if !sent {
+                return; // no room now: the next event or acknowledgement tries again
+            }
+            self.waiting.pop_front();
+            self.first += 1;
+        }
+    }
+}
