@@ -162,14 +162,15 @@ pub struct Stream {
     /// What the payload is.
     #[serde(default)]
     pub payload: Payload,
-    /// JSON pointer to the reading's time; arrival time unless set.
+    /// JSON pointer to the reading's time, beside `channels`. Unless set it is found by the usual names, else it
+    /// is the arrival time.
     #[serde(default)]
     pub time: Option<String>,
     /// The device's name, with captured levels in braces: `{site}/{device}`. Unless set it is `{device}` if the
     /// topic has it, else derived from the topic.
     #[serde(default)]
     pub device: Option<String>,
-    /// The channels by name; every number of a payload is one unless set.
+    /// The channels by name, at most 64, of a JSON payload; every number of a payload is one unless set.
     #[serde(default)]
     pub channels: Option<BTreeMap<String, Channel>>,
     /// MQTT quality of service, 0 or 1.
@@ -187,7 +188,7 @@ impl Stream {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Payload {
-    /// Found out message by message.
+    /// Found out message by message; JSON where channels are listed.
     #[default]
     Auto,
     /// One number, or on and off, as text.
@@ -315,44 +316,45 @@ impl<'de, const MIN: u64, const MAX: u64> Deserialize<'de> for Within<MIN, MAX> 
     }
 }
 
-/// A number of `f32` with a condition, told in words when it does not hold.
+/// A number with a condition, told in words when it does not hold.
 macro_rules! number {
-    ($(#[$doc:meta])* $name:ident, $holds:expr, $words:literal) => {
+    ($(#[$doc:meta])* $name:ident($float:ident), $holds:expr, $words:literal) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-        #[serde(try_from = "f32")]
-        pub struct $name(f32);
+        #[serde(try_from = "f64")]
+        pub struct $name($float);
 
         impl $name {
             /// The number.
             #[must_use]
-            pub const fn get(self) -> f32 {
+            pub const fn get(self) -> $float {
                 self.0
             }
         }
 
-        impl TryFrom<f32> for $name {
+        impl TryFrom<f64> for $name {
             type Error = &'static str;
 
-            fn try_from(value: f32) -> Result<Self, Self::Error> {
-                let holds: fn(f32) -> bool = $holds;
-                if holds(value) { Ok(Self(value)) } else { Err($words) }
+            #[allow(clippy::cast_possible_truncation, reason = "what the condition lets through fits")]
+            fn try_from(value: f64) -> Result<Self, Self::Error> {
+                let holds: fn(f64) -> bool = $holds;
+                if holds(value) { Ok(Self(value as $float)) } else { Err($words) }
             }
         }
     };
 }
 
 number! {
-    /// Evidence in powers of ten: 6 is "one in a million"; above 0, up to 300.
-    Evidence, |x| x > 0.0 && x <= 300.0, "must be above 0 and at most 300: evidence in powers of ten"
+    /// Evidence in powers of ten: 6 is "one in a million"; 0.01 to 300.
+    Evidence(f32), |x| (0.01..=300.0).contains(&x), "must be 0.01 to 300: evidence in powers of ten"
 }
 number! {
     /// A finite number other than 0.
-    Factor, |x| x.is_finite() && x != 0.0, "must be a finite number other than 0"
+    Factor(f64), |x| x.is_finite() && x != 0.0, "must be a finite number other than 0"
 }
 number! {
     /// A finite number.
-    Offset, |x| x.is_finite(), "must be a finite number"
+    Offset(f64), |x| x.is_finite(), "must be a finite number"
 }
 
 impl Default for Factor {
@@ -397,8 +399,8 @@ mod tests {
         let with = |line: &str| parse(&format!("[mqtt]\nurl = ''\n{line}")).unwrap_err();
         assert_eq!(with("keep_alive_seconds = 4"), "must be 5 to 3600, not 4");
         assert_eq!(with("keep_alive_seconds = -1"), "must be 5 to 3600, not -1");
-        assert!(with("[alert]\nthreshold = nan").starts_with("must be above 0"));
-        assert!(with("[alert]\nthreshold = 0").starts_with("must be above 0"));
+        assert!(with("[alert]\nthreshold = nan").starts_with("must be 0.01 to 300"));
+        assert!(with("[alert]\nthreshold = 0").starts_with("must be 0.01 to 300"));
     }
 
     #[test]

@@ -5,8 +5,9 @@
 //! ```
 
 mod broker;
+mod expand;
+mod path;
 mod plan;
-mod pointer;
 mod problem;
 mod read;
 mod resolve;
@@ -20,10 +21,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use plan::{
-    AlertPlan, Broker, ChannelPlan, DeviceTemplate, GatewayPlan, Glob, Identity, Learn, Payload, Plan,
-    PublishPlan, StreamPlan, TaskPlan, Tls,
+    AlertPlan, Broker, ChannelPlan, DeviceTemplate, GatewayPlan, Glob, Identity, Learn, Plan, PublishPlan,
+    StreamPlan, TaskPlan, Tls,
 };
-pub use pointer::{BadPointer, Pointer};
 pub use problem::{Problem, Problems};
 pub use secret::Secret;
 pub use topic::{BadTopic, Captures, TopicPattern};

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::pointer::Pointer;
 use super::secret::Secret;
 use super::topic::{Captures, TopicPattern};
-pub use crate::config::{Learn, Payload};
+pub use crate::config::Learn;
+use crate::decode::Decoder;
 
 /// A checked configuration. Parts can be compared, so that a reload keeps what did not change.
 #[derive(Clone, Debug, PartialEq)]
@@ -112,37 +112,21 @@ pub struct StreamPlan {
     pub topic: TopicPattern,
     /// MQTT quality of service, 0 or 1.
     pub qos: u8,
-    /// Which decoder.
-    pub payload: Payload,
-    /// Where the reading's time is; arrival time if `None`.
-    pub time: Option<Pointer>,
+    /// How payloads are read: time, channels and their scale are compiled into it.
+    pub decoder: Decoder,
     /// How to name the device; derived from the topic by the router if `None`.
     pub device: Option<DeviceTemplate>,
-    /// The channels; every number of a payload is one if `None`.
+    /// The channels by name; every number of a payload is one if `None`.
     pub channels: Option<Vec<ChannelPlan>>,
 }
 
 /// One channel of a stream.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChannelPlan {
     /// Unique within the stream; a valid topic level.
     pub name: String,
-    /// Where in the payload the number is.
-    pub at: Pointer,
     /// The unit as it is shown.
     pub unit: Option<String>,
-    /// Finite, not 0.
-    pub scale: f32,
-    /// Finite.
-    pub offset: f32,
-}
-
-impl ChannelPlan {
-    /// The reading for the payload's number `raw`: `raw * scale + offset`. May be infinite where `raw` is huge.
-    #[must_use]
-    pub fn reading(&self, raw: f32) -> f32 {
-        raw * self.scale + self.offset
-    }
 }
 
 /// A device's name made of fixed text and levels of the topic.

@@ -64,7 +64,10 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
     known
         .into_iter()
         .map(|known| (strsim::jaro_winkler(word, known), known))
-        .filter(|(likeness, _)| *likeness > 0.8)
+        // In a short word one slip already makes it look unlike: `ulr`.
+        .filter(|(likeness, known)| {
+            *likeness > 0.8 || known.len() > 2 && strsim::osa_distance(word, known) == 1
+        })
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, known)| known)
 }
@@ -100,6 +103,7 @@ mod tests {
     #[test]
     fn only_what_is_near_is_suggested() {
         assert_eq!(nearest("chanels", ["channels", "name", "topic"]), Some("channels"));
+        assert_eq!(nearest("ulr", ["topic", "url"]), Some("url"));
         assert_eq!(nearest("zzz", ["channels", "name", "topic"]), None);
     }
 }

@@ -14,7 +14,7 @@ use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, Expected, Into
 use serde::de::{SeqAccess, Unexpected, Visitor};
 use serde::forward_to_deserialize_any;
 
-use super::problem::did_you_mean;
+use super::problem::{did_you_mean, nearest};
 use super::tree::{Node, Path, Tree, Value};
 use crate::config::Config;
 
@@ -35,8 +35,13 @@ pub(super) fn config(tree: &mut Tree) -> Option<Config> {
 fn mend(tree: &mut Tree, Fault { path, what }: Fault) -> Option<()> {
     let path = path.unwrap_or_default();
     match what {
-        What::UnknownKey { help } => {
+        What::UnknownKey { key, known } => {
+            let help = did_you_mean(&key, known.iter().copied()).or_else(|| Some(known_words(known)));
             tree.reject_key(&path, "unknown key", help);
+            // It is not missing then, only misspelt.
+            if let Some(meant) = nearest(&key, known.iter().copied()) {
+                tree.hole_if_missing(&path.sibling(meant));
+            }
             Some(())
         }
         What::Missing { key } => {
@@ -62,7 +67,7 @@ struct Fault {
 
 #[derive(Debug)]
 enum What {
-    UnknownKey { help: Option<String> },
+    UnknownKey { key: String, known: &'static [&'static str] },
     Missing { key: &'static str },
     Wrong { message: String, help: Option<String> },
 }
@@ -104,7 +109,7 @@ impl Error for Fault {
         // serde's own words for the types of fields, in a user's words.
         let expected = match expected.to_string().as_str() {
             "path string" => "a string".to_owned(),
-            "f32" => "a number".to_owned(),
+            "f32" | "f64" => "a number".to_owned(),
             "a sequence" => "an array".to_owned(),
             "a map" => "a table".to_owned(),
             other => other.to_owned(),
@@ -113,20 +118,21 @@ impl Error for Fault {
     }
 
     fn unknown_field(key: &str, known: &'static [&'static str]) -> Self {
-        let help =
-            did_you_mean(key, known.iter().copied()).or_else(|| Some(format!("known: {}", known.join(", "))));
-        Self { path: None, what: What::UnknownKey { help } }
+        Self { path: None, what: What::UnknownKey { key: key.to_owned(), known } }
     }
 
     fn unknown_variant(word: &str, known: &'static [&'static str]) -> Self {
-        let help = did_you_mean(word, known.iter().copied())
-            .or_else(|| Some(format!("known: {}", known.join(", "))));
+        let help = did_you_mean(word, known.iter().copied()).or_else(|| Some(known_words(known)));
         Self { path: None, what: What::Wrong { message: format!("unknown word `{word}`"), help } }
     }
 
     fn missing_field(key: &'static str) -> Self {
         Self { path: None, what: What::Missing { key } }
     }
+}
+
+fn known_words(known: &[&str]) -> String {
+    format!("known: {}", known.join(", "))
 }
 
 /// Reads one node.
@@ -182,7 +188,7 @@ impl<'t> Deserializer<'t> for Reader<'t> {
         }
     }
 
-    fn deserialize_f32<V: Visitor<'t>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_f64<V: Visitor<'t>>(self, visitor: V) -> Result<V::Value, Fault> {
         match self.node.value {
             Value::Hole => visitor.visit_f64(1.0), // suits every condition on numbers
             _ => self.deserialize_any(visitor),
@@ -247,7 +253,7 @@ impl<'t> Deserializer<'t> for Reader<'t> {
 
     forward_to_deserialize_any! {
         <V: Visitor<'t>>
-        i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f64 char bytes byte_buf unit unit_struct tuple tuple_struct
+        i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 char bytes byte_buf unit unit_struct tuple tuple_struct
         identifier ignored_any
     }
 }
@@ -375,6 +381,21 @@ mod tests {
                  \"classification\", \"clusters\", \"pattern\", \"remaining_life\", found a whole number",
                 "f:15:11: task[0].warm_up: expected a whole number from 1 to 1000000, found a number with a fraction",
                 "f:16:12: task[0].channels: expected an array, found a string",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_misspelt_is_not_missing_too() {
+        let (config, problems) =
+            read("[mqtt]\nulr = 'x'\n[[stream]]\nnme = 'a'\ntopic = 'a'\nqos = 99999999999999999999");
+        assert!(config.is_some());
+        assert_eq!(
+            problems,
+            [
+                "f:2:1: mqtt.ulr: unknown key; did you mean `url`?",
+                "f:4:1: stream[0].nme: unknown key; did you mean `name`?",
+                "f:6:7: stream[0].qos: must be 0 to 1, not 9223372036854775807",
             ]
         );
     }

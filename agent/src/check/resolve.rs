@@ -8,11 +8,11 @@ use super::broker;
 use super::plan::{
     AlertPlan, ChannelPlan, DeviceTemplate, GatewayPlan, Glob, Part, Plan, PublishPlan, StreamPlan, TaskPlan,
 };
-use super::pointer::Pointer;
 use super::problem::did_you_mean;
 use super::topic::TopicPattern;
 use super::tree::{Env, Path, Tree};
 use crate::config::{Channel, Config, Gateway, Learn, Payload, Stream, Task, Within};
+use crate::decode::{Decoder, Field, JsonPlan, MAX_FIELDS};
 
 /// Resolves a configuration, reporting everything wrong; the plan counts only if nothing was.
 pub(super) fn plan(tree: &mut Tree, env: &Env, folder: &FilePath, config: &Config) -> Option<Plan> {
@@ -94,15 +94,7 @@ fn stream(tree: &mut Tree, i: usize, stream: &Stream) -> Option<StreamPlan> {
             None
         }
     };
-    let time = stream.time.as_ref().map(|text| pointer(tree, &here.key("time"), text));
-    if stream.time.as_deref() == Some("") {
-        tree.report(&here.key("time"), "points at the whole payload", Some("such as \"/ts\"".into()));
-    }
-    if stream.time.is_some() && stream.payload == Payload::Number {
-        tree.report(&here.key("time"), "a payload that is one number has no time in it", None);
-    }
-    let channels =
-        stream.channels.as_ref().map(|all| channels(tree, &here.key("channels"), stream.payload, all));
+    let decoder = decoder(tree, &here, stream);
     let device = match (&topic, &stream.device) {
         (Some(topic), Some(text)) => Some(template(tree, &here.key("device"), topic, text)),
         (Some(topic), None) => {
@@ -114,10 +106,15 @@ fn stream(tree: &mut Tree, i: usize, stream: &Stream) -> Option<StreamPlan> {
         name: stream.name.clone(),
         topic: topic?,
         qos: u8::try_from(stream.qos.get()).unwrap_or(1),
-        payload: stream.payload,
-        time: transposed(time)?,
+        decoder: decoder?,
         device: transposed(device)?,
-        channels: transposed(channels)?,
+        channels: stream.channels.as_ref().map(|all| {
+            let plan = |(name, channel): (&String, &Channel)| ChannelPlan {
+                name: name.clone(),
+                unit: channel.unit.clone(),
+            };
+            all.iter().map(plan).collect()
+        }),
     })
 }
 
@@ -131,50 +128,64 @@ fn transposed<T>(value: Option<Option<T>>) -> Option<Option<T>> {
     }
 }
 
-fn channels(
-    tree: &mut Tree,
-    here: &Path,
-    payload: Payload,
-    channels: &BTreeMap<String, Channel>,
-) -> Option<Vec<ChannelPlan>> {
-    if channels.is_empty() {
-        tree.report(here, "names no channel", Some("leave it out to take every number".into()));
-    }
-    let mut plans = Vec::with_capacity(channels.len());
-    for (name, channel) in channels {
+/// The decoder with its channels; what it would refuse as a whole is told channel by channel.
+fn decoder(tree: &mut Tree, here: &Path, stream: &Stream) -> Option<Decoder> {
+    let (at_time, at_channels) = (here.key("time"), here.key("channels"));
+    let mut fields = Vec::new();
+    for (name, channel) in stream.channels.iter().flatten() {
+        let at = at_channels.key(name);
         if let Some(why) = no_level(name) {
-            tree.report(&here.key(name), format!("not a channel's name: {why}"), None);
+            tree.report(&at, format!("not a channel's name: {why}"), None);
+        } else if let Err(why) = JsonPlan::new(vec![Field::new("x", channel.at.as_str())], None) {
+            tree.report(&at.key("at"), why.to_string(), slashed(&channel.at));
         }
-        let at = here.key(name).key("at");
-        let pointer = pointer(tree, &at, &channel.at);
-        if payload == Payload::Number && !channel.at.is_empty() {
+        let (scale, offset) = (channel.scale.get(), channel.offset.get());
+        fields.push(Field { channel: name.clone(), at: channel.at.clone(), scale, offset });
+    }
+    match (&stream.channels, stream.payload) {
+        (None, _) => {}
+        (Some(_), Payload::Number) => {
+            let help = "for a JSON number write payload = \"json\" and at = \"\"";
             tree.report(
-                &at,
-                "a payload that is one number has nothing inside",
-                Some("write at = \"\"".into()),
+                &at_channels,
+                "a payload that is one number has no channels in it",
+                Some(help.into()),
             );
         }
-        plans.push(pointer.map(|at| ChannelPlan {
-            name: name.clone(),
-            at,
-            unit: channel.unit.clone(),
-            scale: channel.scale.get(),
-            offset: channel.offset.get(),
-        }));
+        (Some(all), _) if all.is_empty() => {
+            tree.report(&at_channels, "names no channel", Some("leave it out to take every number".into()));
+        }
+        (Some(all), _) if all.len() > MAX_FIELDS => {
+            let why = format!("at most {MAX_FIELDS} channels a stream, these are {}", all.len());
+            tree.report(&at_channels, why, None);
+        }
+        _ => {}
     }
-    plans.into_iter().collect()
-}
-
-fn pointer(tree: &mut Tree, path: &Path, text: &str) -> Option<Pointer> {
-    match Pointer::parse(text) {
-        Ok(pointer) => Some(pointer),
-        Err(why) => {
-            let help =
-                (!text.starts_with('/')).then(|| format!("did you mean `/{}`?", text.replace('.', "/")));
-            tree.report(path, why.to_string(), help);
-            None
+    if let Some(time) = &stream.time {
+        if stream.payload == Payload::Number {
+            tree.report(&at_time, "a payload that is one number has no time in it", None);
+        } else if time.is_empty() {
+            tree.report(&at_time, "points at the whole payload", Some("such as \"/ts\"".into()));
+        } else if let Err(why) = JsonPlan::new(vec![Field::new("x", "")], Some(time)) {
+            tree.report(&at_time, why.to_string(), slashed(time));
+        } else if stream.channels.is_none() && !tree.is_hole(&at_channels) {
+            let help = "list the channels, or leave it out: times are found by their usual names";
+            tree.report(&at_time, "is of use only beside channels", Some(help.into()));
         }
     }
+    match stream.payload {
+        Payload::Number => Some(Decoder::Number),
+        Payload::Auto if fields.is_empty() => Some(Decoder::Auto),
+        // The same mistakes were told above, each at its own place.
+        Payload::Auto | Payload::Json => {
+            JsonPlan::new(fields, stream.time.as_deref()).ok().map(Decoder::Json)
+        }
+    }
+}
+
+/// `/vib/rms` for `vib.rms`.
+fn slashed(text: &str) -> Option<String> {
+    (!text.starts_with('/')).then(|| format!("did you mean `/{}`?", text.replace('.', "/")))
 }
 
 fn template(tree: &mut Tree, path: &Path, topic: &TopicPattern, text: &str) -> Option<DeviceTemplate> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::*;
+use crate::decode::{Decoder, Readings};
 
 /// A folder with these files, the first of which is the configuration itself.
 fn folder(files: &[(&str, &str)]) -> TempDir {
@@ -128,16 +129,20 @@ fn a_full_configuration_becomes_a_plan() {
     assert!(!plan.publish.events);
 
     let [pumps, rest] = plan.streams.as_slice() else { panic!("two streams") };
-    assert_eq!((pumps.topic.filter(), pumps.qos, pumps.payload), ("plant/+/+/telemetry", 0, Payload::Json));
-    assert_eq!(pumps.time.as_ref().unwrap().tokens(), ["ts"]);
+    assert_eq!((pumps.topic.filter(), pumps.qos, pumps.decoder.name()), ("plant/+/+/telemetry", 0, "json"));
+    let mut out = Readings::new();
+    pumps.decoder.decode(br#"{"ts":1795237683,"temp":650,"vib":{"rms":0.5}}"#, &mut out).unwrap();
+    let seen: Vec<_> =
+        out.iter().map(|reading| (reading.channel.to_owned(), reading.value, reading.time)).collect();
+    let time = Some(crate::reading::Timestamp(1_795_237_683_000));
+    assert_eq!(seen, [("temperature".to_owned(), 25.0, time), ("vibration".to_owned(), 0.5, time)]);
     let mut name = String::new();
     let captures = pumps.topic.captures("plant/north/p1/telemetry").unwrap();
     pumps.device.as_ref().unwrap().write(&captures, &mut name);
     assert_eq!(name, "north/p1");
     let channels = pumps.channels.as_ref().unwrap();
     assert_eq!((channels[0].name.as_str(), channels[0].unit.as_deref()), ("temperature", Some("Cel")));
-    assert!((channels[0].reading(650.0) - 25.0).abs() < 1e-4);
-    assert_eq!(channels[1].at.tokens(), ["vib", "rms"]);
+    assert_eq!(rest.decoder, Decoder::Auto);
     assert_eq!((rest.topic.prefix(), rest.qos, &rest.device, &rest.channels), ("sensors/", 1, &None, &None));
 
     let [health, all] = plan.tasks.as_slice() else { panic!("two tasks") };
@@ -224,13 +229,15 @@ threshold = "high"
             "brooklet.toml:8:1: mqtt.pasword_file: unknown key; did you mean `password_file`?",
             "brooklet.toml:12:9: stream[0].topic: `#` stands for the rest of a topic, so it can only be the last level",
             "brooklet.toml:13:1: stream[0].paylod: unknown key; did you mean `payload`?",
-            "brooklet.toml:14:28: stream[0].channels.temp.at: a JSON pointer starts with `/`; did you mean `/temp`?",
+            "brooklet.toml:14:28: stream[0].channels.temp.at: `temp` is not a JSON pointer of at most 8 parts: \
+             write `/a/b`, with `~1` for `/` and `~0` for `~`; did you mean `/temp`?",
             "brooklet.toml:14:59: stream[0].channels.vib.unti: unknown key; did you mean `unit`?",
             "brooklet.toml:16:1: stream[1].name: missing, and there is no default",
             "brooklet.toml:17:9: stream[1].topic: `+` and `#` must be a level of their own, not part of `b+`",
             "brooklet.toml:18:11: stream[1].payload: unknown word `jsn`; did you mean `json`?",
             "brooklet.toml:23:10: stream[2].device: the topic has no level `{siet}`; did you mean `site`?",
-            "brooklet.toml:24:8: stream[2].time: a JSON pointer starts with `/`; did you mean `/ts`?",
+            "brooklet.toml:24:8: stream[2].time: `ts` is not a JSON pointer of at most 8 parts: \
+             write `/a/b`, with `~1` for `/` and `~0` for `~`; did you mean `/ts`?",
             "brooklet.toml:29:9: task[0].learn: not available in this version; use \"anomaly\"",
             "brooklet.toml:32:8: task[1].name: another task is called `health`; see brooklet.toml:27",
             "brooklet.toml:34:13: task[1].threshold: expected a number, found a string",
@@ -408,20 +415,40 @@ fn problems_of_several_files_name_them() {
 }
 
 #[test]
-fn a_number_payload_has_nothing_inside() {
-    let number = |rest: &str| format!("{OK}payload = 'number'\n{rest}");
-    assert!(
-        plan(&number("channels = { level = { at = '', unit = 'm' } }"), &[]).streams[0].channels.is_some()
-    );
+fn payload_channels_and_time_must_agree() {
     assert_eq!(
-        problems_of(&number("time = '/t'\nchannels = { 'a/b' = { at = '/x' } }")),
+        problems_of(&format!(
+            "{OK}payload = 'number'\ntime = '/t'\nchannels = {{ 'a/b' = {{ at = '/x' }} }}"
+        )),
         [
             "brooklet.toml:7:8: stream[0].time: a payload that is one number has no time in it",
+            "brooklet.toml:8:12: stream[0].channels: a payload that is one number has no channels in it; \
+             for a JSON number write payload = \"json\" and at = \"\"",
             "brooklet.toml:8:22: stream[0].channels.\"a/b\": not a channel's name: \
              cannot contain `/`, `+`, `#` or control characters: it is a level of a topic",
-            "brooklet.toml:8:29: stream[0].channels.\"a/b\".at: a payload that is one number has nothing inside; write at = \"\"",
         ]
     );
+    assert_eq!(
+        problems_of(&format!("{OK}time = '/t'")),
+        ["brooklet.toml:6:8: stream[0].time: is of use only beside channels; \
+             list the channels, or leave it out: times are found by their usual names",]
+    );
+    let many: Vec<_> = (0..65).map(|i| format!("c{i} = {{ at = '/{i}' }}")).collect();
+    assert_eq!(
+        problems_of(&format!("{OK}channels = {{ {} }}", many.join(", "))),
+        ["brooklet.toml:6:12: stream[0].channels: at most 64 channels a stream, these are 65"]
+    );
+    let listed = plan(&format!("{OK}channels = {{ t = {{ at = '/t', unit = 'Cel' }} }}"), &[]);
+    assert_eq!(listed.streams[0].decoder.name(), "json");
+    assert_eq!(listed.streams[0].channels.as_ref().unwrap()[0].unit.as_deref(), Some("Cel"));
+}
+
+#[test]
+fn every_payload_is_a_decoder() {
+    for (name, _) in Decoder::names() {
+        let plan = plan(&format!("{OK}payload = '{name}'"), &[]);
+        assert_eq!(plan.streams[0].decoder.name(), name);
+    }
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! All configuration files and the environment as one tree in which every value knows where it was written.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::expand::expanded;
+pub(super) use super::path::{Path, Step};
 use super::problem::{Problem, Problems};
 
 /// The environment, or what a test takes for it.
@@ -75,60 +76,6 @@ impl Value {
             Self::Table(_) => "a table",
             Self::Hole => "nothing",
         }
-    }
-}
-
-/// The way from the root to a value.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Path(Vec<Step>);
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Step {
-    Key(String),
-    Index(usize),
-}
-
-impl Path {
-    pub(super) fn of(key: &str) -> Self {
-        Self::default().key(key)
-    }
-
-    pub(super) fn key(&self, key: &str) -> Self {
-        let mut steps = self.0.clone();
-        steps.push(Step::Key(key.to_owned()));
-        Self(steps)
-    }
-
-    pub(super) fn index(&self, index: usize) -> Self {
-        let mut steps = self.0.clone();
-        steps.push(Step::Index(index));
-        Self(steps)
-    }
-
-    /// Whether this is a key of the root table.
-    pub(super) fn is_section(&self) -> bool {
-        self.0.len() == 1
-    }
-}
-
-impl fmt::Display for Path {
-    /// As one would write it in TOML, with `[0]` for entries of lists.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, step) in self.0.iter().enumerate() {
-            match step {
-                Step::Index(index) => write!(f, "[{index}]")?,
-                Step::Key(key) => {
-                    let dot = if i > 0 { "." } else { "" };
-                    let bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-                    if !key.is_empty() && key.chars().all(bare) {
-                        write!(f, "{dot}{key}")?;
-                    } else {
-                        write!(f, "{dot}{key:?}")?;
-                    }
-                }
-            }
-        }
-        Ok(())
     }
 }
 
@@ -318,6 +265,13 @@ impl Tree {
         }
     }
 
+    /// Puts a hole at `path` unless something is there.
+    pub(super) fn hole_if_missing(&mut self, path: &Path) {
+        if path.0.iter().try_fold(&self.root, |node, step| node.child(step)).is_none() {
+            self.hole(path);
+        }
+    }
+
     /// Whether the value at `path`, or one around it, was reported as wrong.
     pub(super) fn is_hole(&self, path: &Path) -> bool {
         let mut node = Some(&self.root);
@@ -380,7 +334,8 @@ fn node(value: Spanned<DeValue<'_>>, key: Place, source: usize) -> Node {
         DeValue::String(text) => Value::Text(text.into_owned()),
         DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
             Ok(number) => Value::Integer(number),
-            Err(_) => Value::Float(f64::INFINITY), // beyond 64 bits: out of every range
+            // Beyond 64 bits: out of every range.
+            Err(_) => Value::Integer(if number.as_str().starts_with('-') { i64::MIN } else { i64::MAX }),
         },
         DeValue::Float(number) => Value::Float(number.as_str().parse().unwrap_or(f64::NAN)),
         DeValue::Boolean(truth) => Value::Bool(truth),
@@ -427,46 +382,6 @@ fn expand(node: &mut Node, path: &Path, env: &Env, found: &mut Vec<(Path, String
     }
 }
 
-fn expanded(text: &str, env: &Env) -> Result<String, String> {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(start) = rest.find("${") {
-        let (before, after) = (&rest[..start], &rest[start + 2..]);
-        if let Some(before) = before.strip_suffix('$') {
-            out.push_str(before);
-            out.push_str("${");
-            rest = after;
-            continue;
-        }
-        out.push_str(before);
-        let end = after.find('}').ok_or("`${` without its `}`; write `$${` for the characters themselves")?;
-        let (name, default) = match after[..end].split_once(":-") {
-            Some((name, default)) => (name, Some(default)),
-            None => (&after[..end], None),
-        };
-        let is_name = !name.starts_with(|c: char| c.is_ascii_digit())
-            && !name.is_empty()
-            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        if !is_name {
-            return Err(format!("`${{{name}}}` is not the name of a variable"));
-        }
-        // As in a shell, an empty variable counts as unset where there is a default.
-        match (env.get(name), default) {
-            (Some(value), Some(_)) if !value.is_empty() => out.push_str(value),
-            (_, Some(default)) => out.push_str(default),
-            (Some(value), None) => out.push_str(value),
-            (None, None) => {
-                return Err(format!(
-                    "the environment variable {name} is not set; `${{{name}:-default}}` would give it a default"
-                ));
-            }
-        }
-        rest = &after[end + 1..];
-    }
-    out.push_str(rest);
-    Ok(out)
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop where it fails")]
 mod tests {
@@ -482,26 +397,6 @@ mod tests {
             Value::Integer(number) => Some(number.to_string()),
             _ => None,
         }
-    }
-
-    #[test]
-    fn variables_are_replaced() {
-        let env = env(&[("A", "x"), ("EMPTY", "")]);
-        for (text, expected) in [
-            ("${A}/${A}", "x/x"),
-            ("${B:-y}", "y"),
-            ("${EMPTY:-y}", "y"),
-            ("${EMPTY}.", "."),
-            ("${B:-}", ""),
-            ("$A $ 5$", "$A $ 5$"),
-            ("$${A}", "${A}"),
-            ("é${A}ü", "éxü"),
-        ] {
-            assert_eq!(expanded(text, &env).as_deref(), Ok(expected), "{text}");
-        }
-        assert!(expanded("${B}", &env).unwrap_err().contains("B is not set"));
-        assert!(expanded("${A", &env).unwrap_err().contains("without its `}`"));
-        assert!(expanded("${1A}", &env).unwrap_err().contains("not the name"));
     }
 
     #[test]
@@ -546,10 +441,5 @@ mod tests {
         let problems = tree.into_problems().0;
         let places: Vec<_> = problems.iter().map(|p| (p.line, p.column, p.path.as_str())).collect();
         assert_eq!(places, [(2, 5, "x.z"), (2, 20, "x.y")]);
-    }
-
-    #[test]
-    fn keys_that_need_quotes_get_them() {
-        assert_eq!(Path::of("a").key("b.c").index(2).key("d-e").to_string(), "a.\"b.c\"[2].d-e");
     }
 }
