@@ -6,33 +6,27 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use crate::check::{Payload, Plan, StreamPlan};
-use crate::decode::{Decoder, Field, JsonPlan, PlanError};
+use crate::check::{Plan, StreamPlan};
 use crate::ledger::{Count, Ledger};
 use crate::reading::{DeviceId, Name, RawMessage};
 
 /// Where Brooklet's own topics begin.
 pub const OWN_PREFIX: &str = "brooklet/";
 
-/// A configured stream with its decoder.
+/// A configured stream and its place in the plan.
 #[derive(Debug)]
 pub struct Stream {
     /// Its place in the plan.
     pub position: usize,
-    plan: StreamPlan,
-    /// What reads its payloads.
-    pub decoder: Decoder,
+    /// The stream.
+    pub plan: StreamPlan,
 }
 
 impl Stream {
-    /// The plan's streams with their decoders.
-    ///
-    /// # Errors
-    /// A pointer or channel that the decoder does not take.
-    pub fn all(plan: &Plan) -> Result<Vec<Arc<Self>>, PlanError> {
-        let stream = |(position, plan): (usize, &StreamPlan)| {
-            Ok(Arc::new(Self { position, plan: plan.clone(), decoder: decoder(plan)? }))
-        };
+    /// The plan's streams.
+    #[must_use]
+    pub fn all(plan: &Plan) -> Vec<Arc<Self>> {
+        let stream = |(position, plan): (usize, &StreamPlan)| Arc::new(Self { position, plan: plan.clone() });
         plan.streams.iter().enumerate().map(stream).collect()
     }
 
@@ -41,21 +35,6 @@ impl Stream {
     pub fn unit(&self, channel: &str) -> Option<String> {
         self.plan.channels.iter().flatten().find(|plan| plan.name == channel)?.unit.clone()
     }
-}
-
-fn decoder(plan: &StreamPlan) -> Result<Decoder, PlanError> {
-    let time = plan.time.as_ref().map(|time| time.as_str());
-    let channels = plan.channels.iter().flatten().map(|channel| Field {
-        channel: channel.name.clone(),
-        at: channel.at.as_str().to_owned(),
-        scale: f64::from(channel.scale),
-        offset: f64::from(channel.offset),
-    });
-    Ok(match plan.payload {
-        Payload::Number => Decoder::Number,
-        Payload::Auto if plan.channels.is_none() && time.is_none() => Decoder::Auto,
-        Payload::Auto | Payload::Json => Decoder::Json(JsonPlan::new(channels.collect(), time)?),
-    })
 }
 
 /// Where the messages of one topic go.

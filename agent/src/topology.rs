@@ -41,9 +41,6 @@ pub enum StartError {
     /// The connection cannot even be tried.
     #[error(transparent)]
     Mqtt(#[from] MqttError),
-    /// A stream's channels cannot be read from its payloads.
-    #[error(transparent)]
-    Stream(#[from] crate::decode::PlanError),
     /// The system gives no thread.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] std::io::Error),
@@ -80,7 +77,7 @@ impl Agent {
         let will = Will { topic: topics.status(), payload: OFFLINE };
         let ingress = mqtt::options(broker, broker.client_id.clone(), !broker.persistent, None)?;
         let egress = mqtt::options(broker, format!("{}-out", broker.client_id), true, Some(will))?;
-        let streams = Stream::all(&plan)?;
+        let streams = Stream::all(&plan);
 
         let (stop, stopping) = watch::channel(false);
         let (findings_to, findings) = mpsc::channel(FINDINGS);

@@ -64,7 +64,7 @@ impl Worker {
         let (message, route) = (&job.message, &job.route);
         // The buffer is taken out so that its readings and the devices can be used side by side.
         let mut readings = std::mem::take(&mut self.readings);
-        match route.stream.decoder.decode(&message.payload, &mut readings) {
+        match route.stream.plan.decoder.decode(&message.payload, &mut readings) {
             Ok(()) => {
                 self.ledger.add(Count::Decoded, 1);
                 self.ledger.add(Count::Readings, readings.len() as u64);
