@@ -72,7 +72,8 @@ pub struct DefaultDetector {
 
 /// `S = (Σ e³)^(1/3)` over the evidences that count.
 pub(super) fn fuse(evidence: &[f32; EXPERTS]) -> f32 {
-    math::cbrt(evidence.iter().filter(|&&e| e >= CUT).map(|e| e * e * e).sum())
+    // From 0.0: the sum of nothing would be -0.0.
+    math::cbrt(evidence.iter().filter(|&&e| e >= CUT).fold(0.0, |sum, e| sum + e * e * e))
 }
 
 impl DefaultDetector {
