@@ -169,6 +169,13 @@ impl Channel {
         self.alert.as_deref()
     }
 
+    /// True once the channel has seen enough to raise alerts.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        let (seen, warm_up) = self.model.warm_up(&self.settings.alarm);
+        seen >= warm_up
+    }
+
     /// True if a reading was learnt since the last call.
     pub fn take_changed(&mut self) -> bool {
         std::mem::take(&mut self.changed)

@@ -61,6 +61,8 @@ counts! {
     Alerts = "alerts",
     /// Messages for the broker dropped because the outbox was full.
     OutboxDropped = "outbox_dropped",
+    /// Times that the broker confirmed the subscriptions.
+    Subscribed = "subscriptions",
     /// Connections lost.
     Disconnects = "disconnects",
     /// Channels restored from the disk.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use brooklet_core::alarm::Settings;
+use serde::{Deserialize, Serialize};
 use tracing::{debug, warn};
 
 use crate::alert::{Alert, Change};
@@ -27,7 +28,7 @@ pub enum Finding {
 }
 
 /// A channel's score at one time.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Score {
     /// Whose channel.
     pub device: DeviceId,
@@ -41,6 +42,10 @@ pub struct Score {
     pub score: f32,
     /// Evidence that lasts as long as the anomaly.
     pub level: f32,
+    /// An alert is open.
+    pub firing: bool,
+    /// The channel has seen enough to raise alerts.
+    pub ready: bool,
 }
 
 /// A worker's state.
@@ -139,6 +144,8 @@ impl Worker {
                         value,
                         score: used.verdict.score,
                         level: used.verdict.level,
+                        firing: channel.alert().is_some(),
+                        ready: channel.is_ready(),
                     })));
                 }
                 Count::Used

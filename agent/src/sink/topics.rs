@@ -16,6 +16,12 @@ impl Topics {
         Self { base: format!("{OWN_PREFIX}{}", level(gateway)) }
     }
 
+    /// What all of them begin with.
+    #[must_use]
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
     /// `online`, `offline` (the will), health as JSON; retained.
     #[must_use]
     pub fn status(&self) -> String {

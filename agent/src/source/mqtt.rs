@@ -99,6 +99,7 @@ impl MqttSource {
                             error!(filter, "the broker refuses this subscription; check its access rules");
                         }
                     }
+                    self.ledger.add(Count::Subscribed, 1);
                     info!(filters = self.filters.len(), "subscribed");
                 }
                 // After the call to stop, what still comes in is not taken: it stays with the broker.

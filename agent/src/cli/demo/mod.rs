@@ -1,12 +1,117 @@
-//! `brooklet demo`: a simulated works, watched live.
+//! `brooklet demo`: a simulated works, the real agent, and a broker between them.
+#![allow(clippy::print_stdout, reason = "alerts and the summary are data")]
 
+mod judge;
+mod play;
 pub mod view;
 
-/// Demo.
-#[derive(Debug, clap::Args)]
-pub struct DemoArgs {}
+use std::process::ExitCode;
+use std::time::Duration;
 
-/// Demo.
-pub fn run(_args: &DemoArgs) -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+use self::judge::Report;
+use self::view::ViewKind;
+use super::exit;
+use crate::alert::Alert;
+
+/// Watch Brooklet learn a simulated works and name its faults.
+#[derive(Debug, clap::Args)]
+pub struct DemoArgs {
+    /// How long the demo takes, for example 20s or 2m.
+    #[arg(long, default_value = "60s", value_parser = duration)]
+    duration: Duration,
+    /// Seed of the works: the same seed has the same readings and faults.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Simulated seconds that pass in one second; 86400 is a day a second.
+    #[arg(long, default_value_t = 86_400.0, value_parser = speed)]
+    speed: f64,
+    /// Alerts and the summary as JSON lines on stdout.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the demo.
+#[must_use]
+pub fn run(args: &DemoArgs) -> ExitCode {
+    let kind = if args.json { ViewKind::Quiet } else { ViewKind::detect() };
+    let show = play::Show {
+        seed: args.seed,
+        days: args.duration.as_secs_f64() * args.speed / 86_400.0,
+        duration: args.duration,
+        kind,
+        on_alert: |alert: &Alert| {
+            if args.json {
+                print_json(alert);
+            }
+        },
+    };
+    match show.play() {
+        Ok(Some(report)) => {
+            tell(&report, args.json);
+            ExitCode::SUCCESS
+        }
+        Ok(None) => {
+            eprintln!("stopped before the end");
+            ExitCode::from(exit::FAILED)
+        }
+        Err(problem) => {
+            eprintln!("the demo cannot run: {problem}");
+            ExitCode::from(exit::FAILED)
+        }
+    }
+}
+
+fn tell(report: &Report, json: bool) {
+    if json {
+        print_json(&serde_json::json!({ "summary": report.summary() }));
+    } else {
+        println!("{}", report.table());
+    }
+}
+
+fn print_json(value: &impl serde::Serialize) {
+    match serde_json::to_string(value) {
+        Ok(line) => println!("{line}"),
+        Err(problem) => eprintln!("cannot write JSON: {problem}"),
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let scale = match unit {
+        "ms" => 0.001,
+        "s" | "" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        _ => return Err(format!("`{unit}` is not a unit of time; write for example 20s, 2m or 1h")),
+    };
+    let seconds =
+        number.trim().parse::<f64>().map_err(|_| format!("`{text}` is not a time such as 20s"))? * scale;
+    if (0.1..=86_400.0).contains(&seconds) {
+        Ok(Duration::from_secs_f64(seconds))
+    } else {
+        Err("between 100ms and 24h, please".to_owned())
+    }
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(speed) if (1.0..=1e6).contains(&speed) => Ok(speed),
+        _ => Err("a number from 1 to 1000000, please; 86400 is a day a second".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_as_people_write_them() {
+        assert_eq!(duration("20s"), Ok(Duration::from_secs(20)));
+        assert_eq!(duration("1.5m"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert!(duration("20 parsecs").is_err() && duration("").is_err() && duration("-1s").is_err());
+        assert!(duration("NaNs").is_err() && duration("99h").is_err() && speed("0").is_err());
+    }
 }
