@@ -261,15 +261,10 @@ fn sentence(onset: &Onset<'_>, strongest: &str) -> String {
     text
 }
 
-/// Digits behind the point that are worth showing for a band of this width.
+/// Digits behind the point that are worth showing for a band of this width: two of the width itself.
 fn decimals(width: f32) -> usize {
-    match width {
-        w if w >= 100.0 => 0,
-        w if w >= 10.0 => 1,
-        w if w >= 1.0 => 2,
-        w if w >= 0.01 => 4,
-        _ => 6,
-    }
+    let magnitude = width.max(1e-6).log10().floor();
+    (1.0 - magnitude).clamp(0.0, 6.0) as usize
 }
 
 mod rfc3339 {
@@ -334,8 +329,8 @@ mod tests {
         let alert = alert();
         assert_eq!(
             alert.because.sentence,
-            "pump-1 vibration is 7.50 mm/s - further out than ever seen before; expected about 2.00 mm/s \
-             (usually 1.00 mm/s to 3.00 mm/s)."
+            "pump-1 vibration is 7.5 mm/s - further out than ever seen before; expected about 2.0 mm/s \
+             (usually 1.0 mm/s to 3.0 mm/s)."
         );
         let names: Vec<_> = alert.because.experts.iter().map(|c| c.expert.as_str()).collect();
         assert_eq!(names, ["range", "shift_10"]);

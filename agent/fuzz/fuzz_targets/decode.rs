@@ -1,6 +1,6 @@
 //! Any bytes, every decoder: no panic, and what is accepted keeps its promises.
 //!
-//! `cargo +nightly fuzz run decode` in `agent/`.
+//! `cargo fuzz run --sanitizer none decode` in `agent/`.
 #![no_main]
 
 use std::cell::RefCell;

@@ -7,7 +7,7 @@ use tokio::runtime::Builder;
 use tokio::sync::mpsc;
 
 use super::judge::Report;
-use super::view::{AlertLine, Progress, View, ViewKind};
+use super::view::{AlertLine, Progress, View, ViewKind, human_duration};
 use crate::alert::{Alert, Severity, State};
 use crate::cli::run::shutdown;
 use crate::decode::{Decoder, Readings};
@@ -229,12 +229,14 @@ impl<'a, F: Fn(&Alert)> Stage<'a, F> {
             Heard::Alert(alert) => {
                 (self.on_alert)(&alert);
                 let resolved = alert.state == State::Resolved;
+                let lasted = human_duration(alert.updated_at.0.saturating_sub(alert.started_at.0));
+                let over = format!("over after {lasted}");
                 self.view.level(&alert.device.0, &alert.channel.0, alert.level, !resolved);
                 self.view.alert(&AlertLine {
                     time: alert.updated_at,
                     device: &alert.device.0,
                     channel: &alert.channel.0,
-                    sentence: &alert.because.sentence,
+                    sentence: if resolved { &over } else { &alert.because.sentence },
                     severity: if alert.severity == Severity::Critical { "critical" } else { "warning" },
                     resolved,
                 })?;
