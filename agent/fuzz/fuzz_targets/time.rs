@@ -1,6 +1,6 @@
 //! Any bytes as a time: no panic, and RFC 3339 means what jiff says it means.
 //!
-//! `cargo +nightly fuzz run time` in `agent/`.
+//! `cargo fuzz run --sanitizer none time` in `agent/`.
 #![no_main]
 
 use brooklet::time::{from_integer, from_number, parse_time, parse_time_bytes};

@@ -83,7 +83,7 @@ pub(super) fn resolve(
         tree.report(
             &here.key("url"),
             "a broker on another host that knows its clients by nothing would let anyone send readings and alerts",
-            Some("set username and password_file, or cert_file and key_file, or else insecure = true".into()),
+            Some("set username and password_file, or cert_file and key_file, or else insecure = true (run --insecure)".into()),
         );
     }
 

@@ -212,7 +212,10 @@ impl Explain for DefaultDetector {
 
     fn explain_one(&self, x: &Moment) -> Because {
         let (expected, half) = (self.expected(x), 3.0 * self.error.sd());
-        Because { evidence: self.evidence(x), expected, low: expected - half, high: expected + half }
+        // Nothing is usual that was never seen.
+        let (least, most) = self.range.bounds().unwrap_or((f32::MIN, f32::MAX));
+        let (low, high) = ((expected - half).max(least), (expected + half).min(most));
+        Because { evidence: self.evidence(x), expected, low, high }
     }
 }
 

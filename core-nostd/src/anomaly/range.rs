@@ -36,6 +36,12 @@ impl Range {
         Self { lo: 0.0, hi: 0.0, n: 0 }
     }
 
+    /// The lowest and highest value; `None` before the first.
+    #[must_use]
+    pub const fn bounds(&self) -> Option<(f32, f32)> {
+        if self.n > 0 { Some((self.lo, self.hi)) } else { None }
+    }
+
     /// How far `x` lies outside; 0 inside.
     #[must_use]
     pub const fn excess(&self, x: f32) -> f32 {
