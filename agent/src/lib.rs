@@ -19,6 +19,7 @@ pub mod cli;
 pub mod config;
 pub mod decode;
 pub mod device;
+pub mod eval;
 pub mod ledger;
 pub mod model;
 pub mod mqtt;

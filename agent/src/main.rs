@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use brooklet::cli::{check, demo, run};
+use brooklet::cli::{check, demo, eval, replay, run};
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
@@ -19,6 +19,8 @@ struct Arguments {
 enum Command {
     Run(run::RunArgs),
     Demo(demo::DemoArgs),
+    Replay(replay::ReplayArgs),
+    Eval(eval::EvalArgs),
     /// Check a configuration and say what it would do.
     Check {
         /// The configuration file.
@@ -38,6 +40,8 @@ fn main() -> ExitCode {
     match arguments.command {
         Command::Run(args) => run::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Replay(args) => replay::run(&args),
+        Command::Eval(args) => eval::run(&args),
         Command::Check { config, json } => check::run(&config, json),
     }
 }

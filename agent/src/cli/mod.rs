@@ -2,6 +2,8 @@
 
 pub mod check;
 pub mod demo;
+pub mod eval;
+pub mod replay;
 pub mod run;
 
 /// Exit codes: 0 is done.

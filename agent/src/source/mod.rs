@@ -1,4 +1,5 @@
 //! Where messages come from.
 
 pub mod mqtt;
+pub mod replay;
 pub mod simulate;

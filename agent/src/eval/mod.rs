@@ -1,0 +1,327 @@
+//! Recordings through the detector, exactly as live readings go through it, and what that is worth on labelled ones.
+
+pub mod nab;
+
+use std::sync::Arc;
+
+use brooklet_core::monitor::Verdict;
+use serde::Serialize;
+
+use crate::alert::{Alert, Change, ModelTag, Onset};
+use crate::device::{Channel, ChannelSettings, Outcome};
+use crate::model::Model;
+use crate::reading::{ChannelId, DeviceId, Timestamp};
+use crate::source::replay::Row;
+
+/// What became of the rows and readings of a recording: each is in one of these.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Rows.
+    pub rows: u64,
+    /// Readings that were scored and learnt.
+    pub used: u64,
+    /// Readings whose time is before that of the channel's last one.
+    pub late: u64,
+    /// Readings whose time is that of the channel's last one.
+    pub duplicate: u64,
+    /// Cells that are empty or not a finite number.
+    pub missing: u64,
+    /// Readings of rows whose time cannot be read.
+    pub undated: u64,
+    /// Rows that do not fit the header, or are not JSON.
+    pub ragged: u64,
+}
+
+impl Counts {
+    /// Adds those of another recording.
+    pub fn add(&mut self, other: &Self) {
+        self.rows += other.rows;
+        self.used += other.used;
+        self.late += other.late;
+        self.duplicate += other.duplicate;
+        self.missing += other.missing;
+        self.undated += other.undated;
+        self.ragged += other.ragged;
+    }
+}
+
+/// What one row says about the device as a whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Judgement {
+    /// Evidence of the strongest alert that starts in this row, in powers of ten; `None` if none does.
+    pub fired: Option<f32>,
+    /// The evidence now, in powers of ten.
+    pub level: f32,
+}
+
+impl Judgement {
+    /// The evidence at which the anomaly score is one half.
+    const HALF: f32 = 2.0;
+
+    /// `S / (S + 2)` where an alert starts, 0 everywhere else: 0 to 1.
+    #[must_use]
+    pub fn anomaly_score(&self) -> f32 {
+        self.fired.map_or(0.0, |score| score / (score + Self::HALF))
+    }
+}
+
+/// A device whose recording is replayed.
+#[derive(Debug)]
+pub struct Run {
+    device: DeviceId,
+    lanes: Vec<Lane>,
+    counts: Counts,
+    level: f32,
+}
+
+#[derive(Debug)]
+struct Lane {
+    kind: Kind,
+    level: f32,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Timed(Channel),
+    Untimed(Untimed),
+}
+
+/// A channel without a clock: the arrival of a file's rows says nothing, so the model gets no time at all.
+#[derive(Debug)]
+struct Untimed {
+    name: ChannelId,
+    model: Model,
+    settings: Arc<ChannelSettings>,
+    alert: Option<Box<Alert>>,
+    alerts: u64,
+}
+
+/// What the alerts of a recording without times carry: the row's number, as seconds since 1970.
+#[must_use]
+pub const fn time_of_row(row: u64) -> Timestamp {
+    Timestamp((row as i64).saturating_mul(1000))
+}
+
+impl Run {
+    /// A run over the channels of a recording. `None` if the settings name a detector that does not exist.
+    #[must_use]
+    pub fn new(
+        device: &str,
+        channels: &[String],
+        timed: bool,
+        settings: &Arc<ChannelSettings>,
+    ) -> Option<Self> {
+        let lane = |name: &String| {
+            let name = ChannelId(name.as_str().into());
+            let kind = if timed {
+                Kind::Timed(Channel::new(name, settings.clone())?)
+            } else {
+                let model = Model::new(settings.detector)?;
+                let settings = settings.clone();
+                Kind::Untimed(Untimed { name, model, settings, alert: None, alerts: 0 })
+            };
+            Some(Lane { kind, level: 0.0 })
+        };
+        let lanes = channels.iter().map(lane).collect::<Option<Vec<Lane>>>()?;
+        Some(Self { device: DeviceId(device.into()), lanes, counts: Counts::default(), level: 0.0 })
+    }
+
+    /// What became of the readings so far.
+    #[must_use]
+    pub const fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Alerts that are firing now.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        let open = |lane: &&Lane| match &lane.kind {
+            Kind::Timed(channel) => channel.alert().is_some(),
+            Kind::Untimed(channel) => channel.alert.is_some(),
+        };
+        self.lanes.iter().filter(open).count()
+    }
+
+    /// One row. What happens to alerts is appended to `changes`; nearly always nothing.
+    pub fn step(&mut self, row: &Row<'_>, changes: &mut Vec<(Change, Box<Alert>)>) -> Judgement {
+        self.counts.rows += 1;
+        if row.ragged.is_some() {
+            self.counts.ragged += 1;
+            return Judgement { fired: None, level: self.level };
+        }
+        let mut fired: Option<f32> = None;
+        let number = self.counts.rows;
+        for (lane, value) in self.lanes.iter_mut().zip(row.values) {
+            let Some(value) = *value else {
+                self.counts.missing += 1;
+                continue;
+            };
+            let verdict = match (&mut lane.kind, row.time) {
+                (Kind::Timed(_), None) => {
+                    self.counts.undated += 1;
+                    continue;
+                }
+                (Kind::Timed(channel), Some(at)) => match channel.step(&self.device, value, Some(at), at) {
+                    Outcome::Used(used) => {
+                        changes.extend(used.changes);
+                        Some(used.verdict)
+                    }
+                    Outcome::Late => {
+                        self.counts.late += 1;
+                        continue;
+                    }
+                    Outcome::Duplicate => {
+                        self.counts.duplicate += 1;
+                        continue;
+                    }
+                    Outcome::NonFinite => None,
+                },
+                (Kind::Untimed(channel), _) => {
+                    channel.step(&self.device, value, time_of_row(number), changes)
+                }
+            };
+            let Some(verdict) = verdict else {
+                self.counts.missing += 1;
+                continue;
+            };
+            self.counts.used += 1;
+            lane.level = verdict.level;
+            if verdict.fired {
+                fired = Some(fired.map_or(verdict.score, |score| score.max(verdict.score)));
+            }
+        }
+        self.level = match self.lanes.as_slice() {
+            [lane] => lane.level,
+            lanes => fuse(lanes.iter().map(|lane| lane.level)),
+        };
+        Judgement { fired, level: self.level }
+    }
+}
+
+/// The rule by which the experts of a channel are fused: levels under 0.7 count as none.
+fn fuse(levels: impl Iterator<Item = f32>) -> f32 {
+    let sum: f32 = levels.filter(|&level| level >= 0.7).map(|level| level * level * level).sum();
+    if sum > 0.0 { brooklet_core::math::cbrt(sum) } else { 0.0 }
+}
+
+impl Untimed {
+    fn step(
+        &mut self,
+        device: &DeviceId,
+        value: f32,
+        at: Timestamp,
+        changes: &mut Vec<(Change, Box<Alert>)>,
+    ) -> Option<Verdict> {
+        let (verdict, because) = self.model.step(value, None, &self.settings.alarm)?;
+        if let Some(alert) = &mut self.alert {
+            alert.follow(verdict.level, at);
+        }
+        if verdict.fired || verdict.ended {
+            changes.extend(resolved(self.alert.take(), at));
+        }
+        if let (true, Some(because)) = (verdict.fired, because) {
+            let alert = Box::new(Alert::fire(Onset {
+                device,
+                channel: &self.name,
+                at,
+                value,
+                unit: self.settings.unit.as_deref(),
+                score: verdict.score,
+                threshold: verdict.threshold,
+                because,
+                model: ModelTag {
+                    name: self.settings.detector.to_owned(),
+                    version: env!("CARGO_PKG_VERSION").to_owned(),
+                    digest: format!("{:08x}", self.settings.digest()),
+                },
+                number: self.alerts,
+            }));
+            self.alerts = self.alerts.saturating_add(1);
+            changes.push((Change::Fired, alert.clone()));
+            self.alert = Some(alert);
+            if verdict.ended {
+                changes.extend(resolved(self.alert.take(), at));
+            }
+        }
+        Some(verdict)
+    }
+}
+
+fn resolved(alert: Option<Box<Alert>>, at: Timestamp) -> Option<(Change, Box<Alert>)> {
+    let mut alert = alert?;
+    alert.resolve(at);
+    Some((Change::Resolved, alert))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::source::replay::tests::recording;
+
+    struct Replayed {
+        judgements: Vec<Judgement>,
+        changes: Vec<(Change, Box<Alert>)>,
+        counts: Counts,
+    }
+
+    fn replay(text: &str) -> Replayed {
+        let mut recording = recording(text, &[]).unwrap();
+        let settings = Arc::new(ChannelSettings::default());
+        let mut run = Run::new("d", recording.channels(), recording.timed(), &settings).unwrap();
+        let (mut judgements, mut changes) = (Vec::new(), Vec::new());
+        while let Some(row) = recording.next().unwrap() {
+            judgements.push(run.step(&row, &mut changes));
+        }
+        changes.retain(|(change, _)| *change != Change::Updated);
+        Replayed { judgements, changes, counts: *run.counts() }
+    }
+
+    fn series(time: impl Fn(i64) -> String) -> String {
+        let value = |i: i64| if (1500..1600).contains(&i) { 60 } else { i % 12 };
+        (0..2000).fold(String::from("time,v\n"), |text, i| format!("{text}{},{}\n", time(i), value(i)))
+    }
+
+    #[test]
+    fn scores_the_row_where_an_alert_starts_and_holds_the_level() {
+        let seen = replay(&series(|i| (1_700_000_000 + i * 300).to_string()));
+        let first = seen.judgements.iter().position(|judgement| judgement.fired.is_some());
+        assert_eq!(first, Some(1500));
+        assert!(seen.judgements[1500].anomaly_score() > 0.6);
+        assert_eq!(seen.judgements[1501].anomaly_score(), 0.0);
+        assert!(seen.judgements[1500..1600].iter().all(|judgement| judgement.level > 1.1));
+        assert_eq!(seen.changes.first().map(|c| c.0), Some(Change::Fired));
+        assert_eq!(seen.changes.last().map(|c| c.0), Some(Change::Resolved));
+    }
+
+    #[test]
+    fn without_times_the_model_gets_none_and_alerts_count_rows() {
+        let seen = replay(&series(|_| "x".to_owned()));
+        assert_eq!(seen.judgements.iter().position(|judgement| judgement.fired.is_some()), Some(1500));
+        assert_eq!(seen.changes[0].1.started_at, time_of_row(1501));
+        let mut model = Model::new("default").unwrap();
+        let settings = ChannelSettings::default().alarm;
+        let levels = (0..2000).map(|i| {
+            let value = if (1500..1600).contains(&i) { 60.0 } else { (i % 12) as f32 };
+            model.step(value, None, &settings).unwrap().0.level
+        });
+        assert!(levels.eq(seen.judgements.iter().map(|judgement| judgement.level)));
+    }
+
+    #[test]
+    fn every_reading_is_counted_once() {
+        let text = "time,a,b\n2026-01-01 00:00,1,2\n2026-01-01 00:05,1,\n2026-01-01 00:05,1,2\n\
+            2026-01-01 00:00,1,2\nsoon,1,2\n2026-01-01 00:10,1\n";
+        let counts = replay(text).counts;
+        let wanted = Counts { rows: 6, used: 4, late: 2, duplicate: 1, missing: 1, undated: 2, ragged: 1 };
+        assert_eq!(counts, wanted);
+        assert_eq!(counts.used + counts.late + counts.duplicate + counts.missing + counts.undated, 2 * 5);
+    }
+
+    #[test]
+    fn levels_are_fused_as_experts_are() {
+        assert_eq!(fuse([0.6, 0.1].into_iter()), 0.0);
+        assert_eq!(fuse([3.0, 0.6].into_iter()), 3.0);
+        assert!((fuse([2.0, 2.0].into_iter()) - 2.52).abs() < 0.001);
+    }
+}

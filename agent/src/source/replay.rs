@@ -1,0 +1,377 @@
+//! Recordings: files of readings, CSV or JSON lines, read row by row as fast as they can be learnt.
+//!
+//! What kind of file it is, what separates its fields, which column is the time and which are channels is found out
+//! from the first mebibyte. A row is never dropped: what cannot be used comes out with the reason why.
+
+mod json_lines;
+mod table;
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::path::Path;
+
+use crate::reading::Timestamp;
+
+use json_lines::JsonLines;
+use table::Table;
+
+/// Bytes that are looked at before the first row comes out.
+const HEAD: u64 = 1 << 20;
+/// Longest line in bytes: beyond this it is not a text file.
+const MAX_LINE: usize = 1 << 24;
+const BUFFER: usize = 1 << 18;
+
+/// Why a recording cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReplayError {
+    /// Opening or reading failed.
+    #[error("{file}: {source}")]
+    Io {
+        /// The file's name.
+        file: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// No bytes, or no line with text.
+    #[error("{0}: the file is empty")]
+    Empty(String),
+    /// A header and nothing else.
+    #[error("{0}: there is a header, but no rows")]
+    NoRows(String),
+    /// The first line holds data.
+    #[error("{file}:{line}: the first line must name the columns, but it looks like data")]
+    NoHeader {
+        /// The file's name.
+        file: String,
+        /// The line's number, from 1.
+        line: u64,
+    },
+    /// Nothing to learn from.
+    #[error("{file}: no column holds numbers to learn from (columns: {columns})")]
+    NoChannels {
+        /// The file's name.
+        file: String,
+        /// What there is.
+        columns: String,
+    },
+    /// Not text.
+    #[error("{0}: {1}")]
+    NotText(String, &'static str),
+    /// Longer than any line of text.
+    #[error("{file}:{line}: the line has more than {MAX_LINE} bytes")]
+    LineTooLong {
+        /// The file's name.
+        file: String,
+        /// The line's number, from 1.
+        line: u64,
+    },
+}
+
+/// One row as it stands in the file.
+#[derive(Clone, Copy, Debug)]
+pub struct Row<'a> {
+    /// Number of its line, from 1.
+    pub line: u64,
+    /// When it was measured; `None` if the recording has no time or this row's cannot be read.
+    pub time: Option<Timestamp>,
+    /// The time as the file writes it; empty if there is none.
+    pub time_text: &'a [u8],
+    /// A value for each channel; `None` where the cell is empty or not a finite number.
+    pub values: &'a [Option<f32>],
+    /// The value as the file writes it, if there is but one channel.
+    pub value_text: &'a [u8],
+    /// What is wrong with the row as a whole; its values are all `None` then.
+    pub ragged: Option<&'a str>,
+}
+
+/// The parts of a row that do not belong to the reader.
+#[derive(Clone, Debug, Default)]
+struct Parsed {
+    time: Option<Timestamp>,
+    values: Vec<Option<f32>>,
+    time_text: Vec<u8>,
+    value_text: Vec<u8>,
+    ragged: String,
+}
+
+impl Parsed {
+    fn clear(&mut self) {
+        self.time = None;
+        self.values.fill(None);
+        self.time_text.clear();
+        self.value_text.clear();
+        self.ragged.clear();
+    }
+}
+
+#[derive(Debug)]
+enum Form {
+    Table(Table),
+    JsonLines(JsonLines),
+}
+
+/// A recording that is open for reading.
+pub struct Recording {
+    file: String,
+    input: BufReader<Box<dyn Read>>,
+    bytes: u64,
+    total: Option<u64>,
+    line: Vec<u8>,
+    number: u64,
+    form: Form,
+    parsed: Parsed,
+}
+
+impl Recording {
+    /// Opens a file, or standard input for `-`. Columns named in `ignore` are not channels.
+    ///
+    /// # Errors
+    /// Why this file cannot be replayed.
+    pub fn open(path: &Path, ignore: &[String]) -> Result<Self, ReplayError> {
+        if path.as_os_str() == "-" {
+            return Self::new("standard input", Box::new(io::stdin()), None, ignore);
+        }
+        let file = path.display().to_string();
+        let failed = |source| ReplayError::Io { file: file.clone(), source };
+        let opened = File::open(path).map_err(failed)?;
+        let about = opened.metadata().map_err(failed)?;
+        if about.is_dir() {
+            return Err(failed(io::Error::from(io::ErrorKind::IsADirectory)));
+        }
+        let total = about.is_file().then_some(about.len());
+        Self::new(&file, Box::new(opened), total, ignore)
+    }
+
+    /// A recording from any reader; `total` is its length in bytes, if known.
+    ///
+    /// # Errors
+    /// Why it cannot be replayed.
+    pub fn new(
+        file: &str,
+        mut rest: Box<dyn Read>,
+        total: Option<u64>,
+        ignore: &[String],
+    ) -> Result<Self, ReplayError> {
+        let mut head = Vec::new();
+        let read = rest.by_ref().take(HEAD).read_to_end(&mut head);
+        let read = read.map_err(|source| ReplayError::Io { file: file.to_owned(), source })?;
+        let whole = (read as u64) < HEAD;
+        refuse_binary(file, &head)?;
+        let lines = Head::new(&head, whole);
+        let first = lines.clone().next().ok_or_else(|| ReplayError::Empty(file.to_owned()))?;
+        let form = if first.1.trim_ascii_start().starts_with(b"{") {
+            Form::JsonLines(JsonLines::new(file, lines, ignore)?)
+        } else {
+            Form::Table(Table::new(file, lines, ignore)?)
+        };
+        let input =
+            BufReader::with_capacity(BUFFER, Box::new(Cursor::new(head).chain(rest)) as Box<dyn Read>);
+        let (file, line, parsed) = (file.to_owned(), Vec::new(), Parsed::default());
+        let mut recording = Self { file, input, bytes: 0, total, line, number: 0, form, parsed };
+        recording.parsed.values.resize(recording.channels().len(), None);
+        if matches!(recording.form, Form::Table(_)) {
+            recording.read_line()?; // the header
+        }
+        Ok(recording)
+    }
+
+    /// The file's name.
+    #[must_use]
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// The channels, in the order of [`Row::values`]; at least one.
+    #[must_use]
+    pub fn channels(&self) -> &[String] {
+        match &self.form {
+            Form::Table(table) => table.channels(),
+            Form::JsonLines(lines) => lines.channels(),
+        }
+    }
+
+    /// Whether rows have a time.
+    #[must_use]
+    pub fn timed(&self) -> bool {
+        match &self.form {
+            Form::Table(table) => table.timed(),
+            Form::JsonLines(lines) => lines.timed(),
+        }
+    }
+
+    /// What a user should know about how the file is understood: columns passed over, and why. Complete after the
+    /// last row.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        match &self.form {
+            Form::Table(table) => table.notes(),
+            Form::JsonLines(lines) => lines.notes(),
+        }
+    }
+
+    /// Bytes read so far, and how many there are if that is known.
+    #[must_use]
+    pub const fn progress(&self) -> (u64, Option<u64>) {
+        (self.bytes, self.total)
+    }
+
+    /// The next row; `None` at the end. Blank lines are no rows.
+    ///
+    /// # Errors
+    /// [`ReplayError::Io`], [`ReplayError::LineTooLong`].
+    #[expect(clippy::should_implement_trait, reason = "the row borrows from the recording")]
+    pub fn next(&mut self) -> Result<Option<Row<'_>>, ReplayError> {
+        if !self.read_line()? {
+            return Ok(None);
+        }
+        self.parsed.clear();
+        Ok(Some(match &mut self.form {
+            Form::Table(table) => table.row(self.number, &self.line, &mut self.parsed),
+            Form::JsonLines(lines) => lines.row(self.number, &self.line, &mut self.parsed),
+        }))
+    }
+
+    /// Brings the next line with text into `line`, without its end; false if there is none.
+    fn read_line(&mut self) -> Result<bool, ReplayError> {
+        loop {
+            self.line.clear();
+            let read = self.input.by_ref().take(MAX_LINE as u64).read_until(b'\n', &mut self.line);
+            let read = read.map_err(|source| ReplayError::Io { file: self.file.clone(), source })?;
+            if read == 0 {
+                return Ok(false);
+            }
+            self.bytes = self.bytes.saturating_add(read as u64);
+            self.number = self.number.saturating_add(1);
+            if read >= MAX_LINE {
+                return Err(ReplayError::LineTooLong { file: self.file.clone(), line: self.number });
+            }
+            self.line.truncate(without_end(&self.line).len());
+            if !self.line.trim_ascii().is_empty() {
+                return Ok(true);
+            }
+        }
+    }
+}
+
+fn without_end(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+fn without_mark(line: &[u8]) -> &[u8] {
+    line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line)
+}
+
+/// A CSV reader turns any bytes into rows: say what is wrong instead.
+fn refuse_binary(file: &str, head: &[u8]) -> Result<(), ReplayError> {
+    let reason = match head {
+        [0x1f, 0x8b, ..] => "gzip data; unpack it first, for example: gunzip -c FILE | brooklet replay -",
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => {
+            "zstd data; unpack it first, for example: zstdcat FILE | brooklet replay -"
+        }
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "UTF-16 text; save it as UTF-8",
+        [b'P', b'A', b'R', b'1', ..] => "a Parquet file; save it as CSV",
+        [b'P', b'K', 3, 4, ..] => "a zip archive or spreadsheet; save the table as CSV",
+        _ if head.trim_ascii_start().starts_with(b"[") => {
+            "a JSON array; what is read is one JSON object a line"
+        }
+        _ if head.iter().take(4096).any(|&byte| byte == 0) => "not a text file",
+        _ => return Ok(()),
+    };
+    Err(ReplayError::NotText(file.to_owned(), reason))
+}
+
+/// The lines of the head that are there as a whole, with their numbers; blank ones left out.
+#[derive(Clone, Debug)]
+struct Head<'a> {
+    rest: &'a [u8],
+    number: u64,
+}
+
+impl<'a> Head<'a> {
+    fn new(head: &'a [u8], whole: bool) -> Self {
+        let end = if whole { None } else { memchr::memrchr(b'\n', head) };
+        Self { rest: without_mark(end.and_then(|end| head.get(..end)).unwrap_or(head)), number: 0 }
+    }
+}
+
+impl<'a> Iterator for Head<'a> {
+    type Item = (u64, &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.rest.is_empty() {
+            let length = memchr::memchr(b'\n', self.rest).map_or(self.rest.len(), |end| end + 1);
+            let (line, rest) = self.rest.split_at_checked(length)?;
+            self.rest = rest;
+            self.number += 1;
+            let line = without_end(line);
+            if !line.trim_ascii().is_empty() {
+                return Some((self.number, line));
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn recording(text: &str, ignore: &[&str]) -> Result<Recording, ReplayError> {
+        let ignore: Vec<String> = ignore.iter().map(|name| (*name).to_owned()).collect();
+        let bytes = Cursor::new(text.as_bytes().to_vec());
+        Recording::new("test.csv", Box::new(bytes), Some(text.len() as u64), &ignore)
+    }
+
+    type Seen = Vec<(Option<i64>, Vec<Option<f32>>, bool)>;
+
+    pub(super) fn rows(recording: &mut Recording) -> Seen {
+        let mut rows = Vec::new();
+        while let Some(row) = recording.next().unwrap() {
+            rows.push((row.time.map(|time| time.0), row.values.to_vec(), row.ragged.is_some()));
+        }
+        rows
+    }
+
+    #[test]
+    fn says_what_a_file_is_if_it_is_not_a_recording() {
+        let error = |text: &str| recording(text, &[]).err().unwrap().to_string();
+        assert_eq!(error(""), "test.csv: the file is empty");
+        assert_eq!(error("\n \n"), "test.csv: the file is empty");
+        assert_eq!(error("time,value\n"), "test.csv: there is a header, but no rows");
+        assert_eq!(
+            error("\n2026-01-01,5\n2026-01-02,6\n"),
+            "test.csv:2: the first line must name the columns, but it looks like data"
+        );
+        assert!(error("a,b\nx,y\n").contains("no column holds numbers to learn from (columns: a, b)"));
+        assert!(error("PAR1....").contains("Parquet"));
+        assert!(error("[{\"a\":1}]").contains("one JSON object a line"));
+        assert!(error("a\0b").contains("not a text file"));
+        let missing = Recording::open(Path::new("/nowhere/at/all.csv"), &[]).err().unwrap();
+        assert!(missing.to_string().starts_with("/nowhere/at/all.csv: "), "{missing}");
+    }
+
+    #[test]
+    fn line_ends_marks_and_blank_lines() {
+        let mut r = recording("\u{feff}time,a\r\n\r\n2026-01-01,1\r\n\n2026-01-02,2", &[]).unwrap();
+        assert_eq!(r.channels(), ["a"]);
+        let seen = rows(&mut r);
+        assert_eq!(seen.len(), 2);
+        assert_eq!(seen[1], (Some(1_767_312_000_000), vec![Some(2.0)], false));
+        assert_eq!(r.progress(), (r.progress().0, Some(r.progress().0)));
+    }
+
+    #[test]
+    fn longer_than_what_is_looked_at_first() {
+        let mut text = String::from("t,v\n");
+        for i in 0..200_000 {
+            text.push_str(&format!("{},{}\n", 1_700_000_000 + i, i % 7));
+        }
+        assert!(text.len() as u64 > 2 * HEAD);
+        let seen = rows(&mut recording(&text, &[]).unwrap());
+        assert_eq!(seen.len(), 200_000);
+        assert!(seen.iter().enumerate().all(|(i, row)| row.1 == [Some((i % 7) as f32)]));
+    }
+}
