@@ -73,6 +73,15 @@ impl Severity {
     /// Evidence from which an alert is critical: once in 30,000 readings, or never near before.
     pub const CRITICAL: f32 = 4.5;
 
+    /// As in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        }
+    }
+
     /// The severity that this evidence deserves.
     #[must_use]
     pub fn of(score: f32) -> Self {

@@ -109,23 +109,23 @@ impl Alarm {
     /// The evidence that rings now, in powers of ten.
     #[must_use]
     pub fn threshold(&self, settings: &Settings) -> f32 {
-        let age = (self.seen as f32 / RISE_OVER).min(1.0);
+        let age = math::min(self.seen as f32 / RISE_OVER, 1.0);
         let rate = math::log10(Period::UNKNOWN / self.period.or_unknown().clamp(1.0, Period::UNKNOWN));
         settings.threshold + RISE * age + RISE_WITH_RATE * rate + self.bar + self.budget
     }
 
     /// Samples an hour.
     fn an_hour(&self) -> f32 {
-        HOUR / self.period.or_unknown().max(1.0)
+        HOUR / math::max(self.period.or_unknown(), 1.0)
     }
 
     /// Takes in the evidence of one sample.
     pub fn step(&mut self, evidence: f32, time: Option<i64>, settings: &Settings) -> Change {
         let hour = self.an_hour();
-        let fade = (BAR_HOURS * hour).max(BAR_LEAST);
+        let fade = math::max(BAR_HOURS * hour, BAR_LEAST);
         self.bar -= self.bar / fade;
-        self.budget -= self.budget / (BUDGET_HOURS * hour).max(BUDGET_LEAST);
-        self.pause = (self.pause - 1.0).max(0.0);
+        self.budget -= self.budget / math::max(BUDGET_HOURS * hour, BUDGET_LEAST);
+        self.pause = math::max(self.pause - 1.0, 0.0);
         self.seen = self.seen.saturating_add(1);
         let (seen, warm_up) = self.warm_up(settings);
         let fired = seen >= warm_up && self.pause <= 0.0 && evidence >= self.threshold(settings);
@@ -148,8 +148,8 @@ impl Alarm {
             return false;
         }
         self.quiet = if level < 0.5 * settings.threshold { self.quiet.saturating_add(1) } else { 0 };
-        self.age = (self.age + 1.0).min(1e7);
-        let accepted = ACCEPTED_SAMPLES.max(ACCEPTED_HOURS * self.an_hour());
+        self.age = math::min(self.age + 1.0, 1e7);
+        let accepted = math::max(ACCEPTED_SAMPLES, ACCEPTED_HOURS * self.an_hour());
         self.open = self.quiet < QUIET_SAMPLES && self.age < accepted;
         !self.open
     }

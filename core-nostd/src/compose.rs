@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::math;
 use crate::traits::{AnomalyDetector, Learner, Transformer, Validate};
 
 /// First `A`, then `B` on what came out of `A`.
@@ -110,7 +111,7 @@ impl<A: Learner, B: Learner<Input = A::Input>> Learner for Join<A, B> {
 impl<A: AnomalyDetector, B: AnomalyDetector<Input = A::Input>> AnomalyDetector for Join<A, B> {
     fn score_one(&self, x: &A::Input) -> Option<f32> {
         match (self.left.score_one(x), self.right.score_one(x)) {
-            (Some(a), Some(b)) => Some(a.max(b)),
+            (Some(a), Some(b)) => Some(math::max(a, b)),
             (a, b) => a.or(b),
         }
     }

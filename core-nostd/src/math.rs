@@ -43,6 +43,19 @@ pub const fn abs(x: f32) -> f32 {
     x.abs()
 }
 
+/// The larger of two numbers; of equal ones the second, so that -0 and 0 have a rule: the standard library leaves that
+/// to the platform and the optimiser.
+#[must_use]
+pub const fn max(a: f32, b: f32) -> f32 {
+    if a > b { a } else { b }
+}
+
+/// The smaller of two numbers; of equal ones the second.
+#[must_use]
+pub const fn min(a: f32, b: f32) -> f32 {
+    if a < b { a } else { b }
+}
+
 /// Numbers that are large enough for every sensor and small enough for their squares and sums to stay finite.
 pub const LIMIT: f32 = 1e18;
 
@@ -59,6 +72,7 @@ mod tests {
     #[test]
     fn known_values() {
         assert_eq!([sqrt(6.25), cbrt(27.0), log2(8.0), log10(1000.0)], [2.5, 3.0, 3.0, 3.0]);
+        assert_eq!([max(-0.0, 0.0), min(-0.0, 0.0), max(0.0, -0.0)].map(f32::to_bits), [0, 0, 1 << 31]);
         assert_eq!([ln(1.0), cos(0.0), abs(-1.5), limit(f32::MAX)], [0.0, 1.0, 1.5, LIMIT]);
     }
 }

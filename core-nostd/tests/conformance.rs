@@ -190,3 +190,23 @@ fn memory_is_what_the_registry_says() {
     assert_eq!(bytes, [("default", size_of::<brooklet_core::anomaly::DefaultDetector>()), ("zscore", 12)]);
     assert!(size_of::<Monitor<Detector>>() <= 3000, "{}", size_of::<Monitor<Detector>>());
 }
+
+/// The bits that every platform must give: a checksum over all levels of one stream. A change here changes what users
+/// see, and must be meant.
+#[test]
+fn the_bits_are_those_of_every_platform() {
+    let crc = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
+    let checksums: Vec<_> = Detector::ROWS
+        .iter()
+        .map(|row| {
+            let mut monitor = Monitor::new(Detector::from_name(row.name).unwrap());
+            let mut digest = crc.digest();
+            for x in stream(1, 3000) {
+                digest.update(&monitor.step(&x, &Settings::DEFAULT).level.to_bits().to_le_bytes());
+            }
+            (row.name, format!("{:08x}", digest.finalize()))
+        })
+        .collect();
+    let golden = [("default", "129c8f7c".to_owned()), ("zscore", "e5212bb0".to_owned())];
+    assert_eq!(checksums, golden);
+}

@@ -12,7 +12,7 @@ use brooklet_core::alarm::Settings;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use crate::alert::{Alert, Change, Severity};
+use crate::alert::{Alert, Change};
 use crate::device::ChannelSettings;
 use crate::eval::{Counts, Run};
 use crate::source::replay::{Recording, ReplayError};
@@ -181,7 +181,7 @@ impl Told<'_> {
                 .map_err(io::Error::from)
                 .and_then(|()| writeln!(self.out))
         } else if fired {
-            let severity = if alert.severity == Severity::Critical { "critical" } else { "warning" };
+            let severity = alert.severity.name();
             let sentence = &alert.because.sentence;
             let (time, row) = (alert.started_at, alert.started_at.0 / 1000);
             if self.timed {

@@ -157,7 +157,7 @@ impl Pump {
         let priority = if change == Change::Updated { Priority::State } else { Priority::Alert };
         match change {
             Change::Fired => {
-                warn!(severity = ?alert.severity, score = alert.score, "{}", alert.because.sentence)
+                warn!("{}: {}", alert.severity.name(), alert.because.sentence)
             }
             Change::Resolved => info!("{} {}: the alert is over", alert.device, alert.channel),
             Change::Updated => {}

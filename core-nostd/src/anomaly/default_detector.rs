@@ -43,7 +43,7 @@ const TINY: f32 = 1e-20;
 /// While an alert is open, the level compares with the normal of before ([`Protect`]); the statistics learn on (to
 /// freeze them costs more alerts than it finds), only the seasonal slots slow down.
 ///
-/// Memory: 2,440 bytes, asserted below 3,000 with its alarm. Cost: five logarithms, five square roots, at most 70
+/// Memory: 2,456 bytes, asserted below 3,000 with its alarm. Cost: five logarithms, five square roots, at most 70
 /// additions, a cube root.
 /// ```
 /// use brooklet_core::{anomaly::DefaultDetector, sample::Moment};
@@ -54,7 +54,7 @@ const TINY: f32 = 1e-20;
 /// assert!(detector.score_one(&at(2000, 8.0)).unwrap() < 1.0);
 /// assert!(detector.score_one(&at(2000, 30.0)).unwrap() > 4.0);
 /// ```
-/// Reference: an f64-free prototype scored on the Numenta Anomaly Benchmark; `brooklet eval nab` prints the figures.
+/// Reference: `brooklet eval nab` scores it on the Numenta Anomaly Benchmark and prints the figures.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DefaultDetector {
     range: Range,
@@ -203,7 +203,7 @@ impl Protect for DefaultDetector {
     fn level_one(&self, x: &Moment) -> f32 {
         let evidence = self.evidence(x);
         let now = fuse(&evidence);
-        if self.hold.is_open() { now.max(self.hold.held(&evidence, &self.deviations(x))) } else { now }
+        if self.hold.is_open() { math::max(now, self.hold.held(&evidence, &self.deviations(x))) } else { now }
     }
 }
 
@@ -214,8 +214,9 @@ impl Explain for DefaultDetector {
         let (expected, half) = (self.expected(x), 3.0 * self.error.sd());
         // Nothing is usual that was never seen.
         let (least, most) = self.range.bounds().unwrap_or((f32::MIN, f32::MAX));
-        let (low, high) = ((expected - half).max(least), (expected + half).min(most));
-        Because { evidence: self.evidence(x), expected, low, high }
+        let (low, high) = (math::max(expected - half, least), math::min(expected + half, most));
+        let evidence = self.evidence(x).map(|e| if e >= CUT { e } else { 0.0 });
+        Because { evidence, expected, low, high }
     }
 }
 

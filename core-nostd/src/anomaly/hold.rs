@@ -53,7 +53,7 @@ impl Hold {
         let best = self.evidence.iter_mut().zip(&mut self.deviation);
         for ((best, deviation), (&now, &distance)) in best.zip(evidence.iter().zip(deviations)) {
             if now >= WORTH_HOLDING && now >= *best && distance > 0.0 {
-                *deviation = if *best > 0.0 { deviation.min(distance) } else { distance };
+                *deviation = if *best > 0.0 { math::min(*deviation, distance) } else { distance };
                 *best = now;
             }
         }

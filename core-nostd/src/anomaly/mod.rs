@@ -24,8 +24,8 @@ use crate::traits::{AnomalyDetector, Explain, Learner, Protect, Validate};
 /// Why a score is what it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Because {
-    /// Evidence of each expert in powers of ten, in the order of [`EXPERT_NAMES`]; a detector without experts puts
-    /// its own evidence first.
+    /// Evidence of each expert that counts, in powers of ten, in the order of [`EXPERT_NAMES`]; 0 for the others. A
+    /// detector without experts puts its own evidence first.
     pub evidence: [f32; 5],
     /// The value that was expected.
     pub expected: f32,

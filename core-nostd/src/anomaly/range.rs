@@ -45,7 +45,7 @@ impl Range {
     /// How far `x` lies outside; 0 inside.
     #[must_use]
     pub const fn excess(&self, x: f32) -> f32 {
-        (x - self.hi).max(self.lo - x).max(0.0)
+        math::max(math::max(x - self.hi, self.lo - x), 0.0)
     }
 
     /// Evidence in powers of ten, 0 to 6.
@@ -56,7 +56,7 @@ impl Range {
             return 0.0;
         }
         let humble = 0.5 + math::log10(2.0 * (self.n as f32 + 1.0));
-        (Self::SLOPE * (self.excess(math::limit(x)) / width).min(1.0)).min(Self::MOST).min(humble)
+        math::min(math::min(Self::SLOPE * (self.excess(math::limit(x)) / width), Self::MOST), humble)
     }
 }
 
@@ -69,8 +69,8 @@ impl Learner for Range {
             (self.lo, self.hi) = (x, x);
         }
         self.n = self.n.saturating_add(1);
-        self.lo = self.lo.min(x);
-        self.hi = self.hi.max(x);
+        self.lo = math::min(self.lo, x);
+        self.hi = math::max(self.hi, x);
     }
 
     fn reset(&mut self) {

@@ -16,7 +16,7 @@ const HALF_HOUR: i64 = 1_800_000;
 /// ten days of that slot; score = |mean of the last 6 residuals| / deviation of the values over `HORIZON` samples.
 ///
 /// For anything with a daily or weekly cycle. Slots never visited and values without a time are silent. Memory:
-/// 664 bytes, the largest part of it the 96 slots.
+/// 648 bytes, the largest part of it the 96 slots.
 /// ```
 /// use brooklet_core::{anomaly::SeasonalProfile, sample::Moment, stats::Period, traits::Learner};
 /// let mut profile = SeasonalProfile::<5000>::new();
@@ -92,9 +92,10 @@ impl<const HORIZON: u32> SeasonalProfile<HORIZON> {
         let slot = Self::slot(time);
         if let (Some(mean), Some(count)) = (self.means.get_mut(slot), self.counts.get_mut(slot)) {
             *count = count.saturating_add(1);
-            let visit = (HALF_HOUR as f32 / self.period.or_unknown()).max(1.0);
+            let visit = math::max(HALF_HOUR as f32 / self.period.or_unknown(), 1.0);
             let rate = if *count > 1 { rate } else { 1.0 };
-            *mean += rate * (1.0 / f32::from(*count)).max(1.0 / (Self::DAYS * visit)) * (value - *mean);
+            let alpha = math::max(1.0 / f32::from(*count), 1.0 / (Self::DAYS * visit));
+            *mean += rate * alpha * (value - *mean);
         }
     }
 }

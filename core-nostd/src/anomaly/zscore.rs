@@ -55,8 +55,9 @@ impl<const HORIZON: u32> AnomalyDetector for ZScore<HORIZON> {
             return None;
         }
         // Bounded before it is squared: a deviation of nearly 0 gives huge distances.
-        let z = (math::abs(math::limit(x.value()) - self.values.mean()) / self.values.sd()).min(1e9);
-        Some((z * z / Self::TWO_LN_10).min(Self::MOST))
+        let z = math::abs(math::limit(x.value()) - self.values.mean()) / self.values.sd();
+        let z = math::min(z, 1e9);
+        Some(math::min(z * z / Self::TWO_LN_10, Self::MOST))
     }
 }
 

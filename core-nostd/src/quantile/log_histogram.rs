@@ -70,7 +70,7 @@ impl<const HALF_LIFE: u32> LogHistogram<HALF_LIFE> {
         if self.seen < Self::WARM_UP {
             return None;
         }
-        let place = (Self::place(score) - margin).max(0.0);
+        let place = math::max(Self::place(score) - margin, 0.0);
         let bin = place as usize;
         let inside = place - bin as f32;
         let block = bin / BLOCK;
@@ -79,7 +79,7 @@ impl<const HALF_LIFE: u32> LogHistogram<HALF_LIFE> {
         let far: f32 = self.blocks.iter().skip(block + 1).sum();
         let all: f32 = self.blocks.iter().sum();
         let (tail, all) = ((own + near + far) / self.increment, all / self.increment);
-        Some((-math::log10((tail + 0.5) / (all + 1.0))).max(0.0))
+        Some(math::max(-math::log10((tail + 0.5) / (all + 1.0)), 0.0))
     }
 }
 

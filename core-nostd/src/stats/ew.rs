@@ -56,7 +56,7 @@ impl<const HORIZON: u32> EwMeanVar<HORIZON> {
     /// The standard deviation, never 0: at least what f32 resolves at this magnitude.
     #[must_use]
     pub fn sd(&self) -> f32 {
-        math::sqrt(self.var).max(RESOLUTION * math::abs(self.mean)).max(TINY)
+        math::max(math::max(math::sqrt(self.var), RESOLUTION * math::abs(self.mean)), TINY)
     }
 }
 
@@ -64,7 +64,7 @@ impl<const HORIZON: u32> Learner for EwMeanVar<HORIZON> {
     type Input = f32;
 
     fn learn_one(&mut self, x: &f32) {
-        self.n = (self.n + 1.0).min(HORIZON as f32);
+        self.n = math::min(self.n + 1.0, HORIZON as f32);
         let a = 1.0 / self.n;
         let d = math::limit(*x) - self.mean;
         self.mean += a * d;

@@ -1,5 +1,6 @@
 use serde::{Deserialize, Serialize};
 
+use crate::math;
 use crate::traits::{Learner, Statistic, Validate};
 
 /// The sampling period, from the times of the samples.
@@ -51,9 +52,9 @@ impl Learner for Period {
         if let Some(last) = self.last
             && time > last
         {
-            let step = (time.saturating_sub(last) as f32).min(Self::MAX);
+            let step = math::min(time.saturating_sub(last) as f32, Self::MAX);
             self.period = if self.period > 0.0 {
-                let step = step.min(Self::LONGEST_STEP * self.period);
+                let step = math::min(step, Self::LONGEST_STEP * self.period);
                 self.period + Self::ALPHA * (step - self.period)
             } else {
                 step

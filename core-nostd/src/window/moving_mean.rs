@@ -57,7 +57,7 @@ impl<const LEN: usize> Learner for MovingMean<LEN> {
             *slot = x;
         }
         self.next = self.next.saturating_add(1);
-        self.len = self.len.max(self.next);
+        self.len = Ord::max(self.len, self.next);
         if usize::from(self.next) >= LEN {
             self.next = 0;
             self.sum = self.values.iter().sum();

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use super::judge::Report;
 use super::view::{AlertLine, Progress, View, ViewKind, human_duration};
-use crate::alert::{Alert, Severity, State};
+use crate::alert::{Alert, State};
 use crate::cli::run::shutdown;
 use crate::decode::{Decoder, Readings};
 use crate::ledger::{Count, Ledger};
@@ -237,7 +237,7 @@ impl<'a, F: Fn(&Alert)> Stage<'a, F> {
                     device: &alert.device.0,
                     channel: &alert.channel.0,
                     sentence: if resolved { &over } else { &alert.because.sentence },
-                    severity: if alert.severity == Severity::Critical { "critical" } else { "warning" },
+                    severity: alert.severity.name(),
                     resolved,
                 })?;
                 if !resolved {
