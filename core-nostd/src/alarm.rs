@@ -128,7 +128,11 @@ impl Alarm {
         self.pause = math::max(self.pause - 1.0, 0.0);
         self.seen = self.seen.saturating_add(1);
         let (seen, warm_up) = self.warm_up(settings);
-        let fired = seen >= warm_up && self.pause <= 0.0 && evidence >= self.threshold(settings);
+        // What is added to the user's threshold is never negative: below it the logarithm can be spared.
+        let fired = seen >= warm_up
+            && self.pause <= 0.0
+            && evidence >= settings.threshold
+            && evidence >= self.threshold(settings);
         self.period.learn_one(&time);
         if !fired {
             return Change::None;

@@ -15,6 +15,8 @@ use crate::eval::nab::{self, File, NabError, PROFILES, Profile, Score, Windows};
 use crate::eval::{Counts, Run};
 use crate::source::replay::{Recording, ReplayError};
 
+use super::exit;
+
 /// Scores the detector on labelled recordings.
 #[derive(Clone, Debug, clap::Args)]
 pub struct EvalArgs {
@@ -52,14 +54,14 @@ pub fn run(args: &EvalArgs) -> ExitCode {
         Ok(report) => report,
         Err(failure) => {
             eprintln!("error: {failure}");
-            return ExitCode::from(1);
+            return ExitCode::from(exit::FAILED);
         }
     };
     let text = if args.json { format!("{}\n", serde_json::json!(report)) } else { report.table() };
     match io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             eprintln!("error: standard output: {error}");
-            ExitCode::from(1)
+            ExitCode::from(exit::FAILED)
         }
         _ => ExitCode::SUCCESS,
     }
@@ -231,7 +233,6 @@ impl Report {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

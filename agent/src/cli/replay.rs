@@ -17,6 +17,7 @@ use crate::device::ChannelSettings;
 use crate::eval::{Counts, Run};
 use crate::source::replay::{Recording, ReplayError};
 
+use super::exit;
 use output::{Output, Scores};
 
 /// Replays a recording: CSV with a header, or one JSON object a line.
@@ -62,7 +63,7 @@ pub fn run(args: &ReplayArgs) -> ExitCode {
         Ok(_) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("error: {failure}");
-            ExitCode::from(if matches!(failure, Failure::Overwrites(_)) { 2 } else { 1 })
+            ExitCode::from(if matches!(failure, Failure::Overwrites(_)) { exit::USAGE } else { exit::FAILED })
         }
     }
 }
@@ -291,7 +292,6 @@ impl Notes {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 mod tests {
     use clap::Parser as _;
 

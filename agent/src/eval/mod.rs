@@ -254,7 +254,6 @@ fn resolved(alert: Option<Box<Alert>>, at: Timestamp) -> Option<(Change, Box<Ale
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use crate::source::replay::tests::recording;

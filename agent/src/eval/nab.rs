@@ -245,7 +245,6 @@ pub fn optimised(files: &[File], profile: &Profile) -> Score {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

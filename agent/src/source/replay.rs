@@ -315,7 +315,6 @@ impl<'a> Iterator for Head<'a> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 pub(crate) mod tests {
     use super::*;
 

@@ -102,22 +102,18 @@ impl DefaultDetector {
         math::log2(self.distance(value) + floor)
     }
 
-    /// Raw scores of the calibrated experts.
-    fn scores(&self, x: &Moment) -> [Option<f32>; EXPERTS - 1] {
+    /// Raw scores of the calibrated experts; `unrest` is that of the value.
+    fn scores(&self, x: &Moment, unrest: f32) -> [Option<f32>; EXPERTS - 1] {
         let value = math::limit(x.value());
-        [
-            self.season.score(x),
-            self.short.score(value),
-            self.long.score(value),
-            self.unrest.score(self.unrest(value)),
-        ]
+        [self.season.score(x), self.short.score(value), self.long.score(value), self.unrest.score(unrest)]
     }
 
     fn evidence(&self, x: &Moment) -> [f32; EXPERTS] {
         let mut evidence = [0.0; EXPERTS];
         let [range, calibrated @ ..] = &mut evidence;
         *range = self.range.evidence(x.value());
-        let experts = calibrated.iter_mut().zip(&self.calibration).zip(self.scores(x)).zip(MARGINS);
+        let scores = self.scores(x, self.unrest(math::limit(x.value())));
+        let experts = calibrated.iter_mut().zip(&self.calibration).zip(scores).zip(MARGINS);
         for (((evidence, calibration), score), margin) in experts {
             *evidence = score.and_then(|score| calibration.evidence(score, margin)).unwrap_or(0.0);
         }
@@ -158,14 +154,15 @@ impl Learner for DefaultDetector {
             self.hold.learn(&evidence, &deviations);
         }
         let value = math::limit(x.value());
-        let scores = self.scores(x);
+        let unrest = self.unrest(value);
+        let scores = self.scores(x, unrest);
         for (calibration, score) in self.calibration.iter_mut().zip(scores) {
             // A silent expert is not calibrated: zeros would make its first real score look rare.
             if let Some(score) = score {
                 calibration.learn_one(&score);
             }
         }
-        let (unrest, distance, error) = (self.unrest(value), self.distance(value), value - self.expected(x));
+        let (distance, error) = (self.distance(value), value - self.expected(x));
         self.error.learn_one(&error);
         self.unrest.learn_one(&unrest);
         self.distance.learn_one(&distance);

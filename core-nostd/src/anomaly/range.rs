@@ -52,11 +52,12 @@ impl Range {
     #[must_use]
     pub fn evidence(&self, x: f32) -> f32 {
         let width = self.hi - self.lo;
-        if width <= 0.0 {
-            return 0.0;
+        let excess = self.excess(math::limit(x));
+        if width <= 0.0 || excess <= 0.0 {
+            return 0.0; // nearly always; spares the logarithm
         }
         let humble = 0.5 + math::log10(2.0 * (self.n as f32 + 1.0));
-        math::min(math::min(Self::SLOPE * (self.excess(math::limit(x)) / width), Self::MOST), humble)
+        math::min(math::min(Self::SLOPE * (excess / width), Self::MOST), humble)
     }
 }
 

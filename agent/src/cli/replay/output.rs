@@ -114,7 +114,6 @@ fn push_decimal<const DECIMALS: u32>(line: &mut Vec<u8>, x: f32) {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

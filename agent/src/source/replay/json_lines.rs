@@ -113,7 +113,6 @@ impl JsonLines {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 mod tests {
     use super::super::tests::{recording, rows};
 

@@ -320,7 +320,6 @@ fn number(text: &[u8], separator: u8) -> Option<f32> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 mod tests {
     use super::super::tests::{recording, rows};
     use super::*;
