@@ -3,7 +3,9 @@
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use brooklet::cli::{check, demo, eval, replay, run};
+#[cfg(feature = "embedded-broker")]
+use brooklet::cli::demo;
+use brooklet::cli::{check, eval, replay, run};
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
@@ -18,6 +20,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Run(run::RunArgs),
+    #[cfg(feature = "embedded-broker")]
     Demo(demo::DemoArgs),
     Replay(replay::ReplayArgs),
     Eval(eval::EvalArgs),
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
     log_to_stderr(if quiet { "off" } else { "brooklet=info,warn" });
     match arguments.command {
         Command::Run(args) => run::run(&args),
+        #[cfg(feature = "embedded-broker")]
         Command::Demo(args) => demo::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Eval(args) => eval::run(&args),

@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand.
 
 pub mod check;
+#[cfg(feature = "embedded-broker")]
 pub mod demo;
 pub mod eval;
 pub mod replay;

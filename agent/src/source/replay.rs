@@ -10,6 +10,8 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 
+use tinyvec::TinyVec;
+
 use crate::reading::Timestamp;
 
 use json_lines::JsonLines;
@@ -89,7 +91,7 @@ pub struct Row<'a> {
 #[derive(Clone, Debug, Default)]
 struct Parsed {
     time: Option<Timestamp>,
-    values: Vec<Option<f32>>,
+    values: TinyVec<[Option<f32>; 8]>,
     time_text: Vec<u8>,
     value_text: Vec<u8>,
     ragged: String,

@@ -56,12 +56,6 @@ impl<F: Fn(&Alert)> Show<F> {
         })
     }
 
-    #[cfg(not(feature = "embedded-broker"))]
-    async fn run(self) -> Result<Report, Problem> {
-        Err("this build has no embedded broker".into())
-    }
-
-    #[cfg(feature = "embedded-broker")]
     async fn run(self) -> Result<Report, Problem> {
         let broker = crate::broker::EmbeddedBroker::start()?;
         let url = format!("mqtt://127.0.0.1:{}", broker.port());
