@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rumqttc::{AsyncClient, Event, EventLoop, MqttOptions, Packet, PublishOptions, QoS};
+use rumqttc::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, Packet, PublishOptions, QoS};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 use tracing::{debug, error, info, warn};
@@ -25,6 +25,9 @@ const IN_FLIGHT: usize = 50;
 const OUTBOX: usize = 20_000;
 /// How long stopping waits for the broker to acknowledge what is left.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// How long it waits for the broker to close the connection.
+const GOODBYE: Duration = Duration::from_millis(500);
 
 pub(crate) const ONLINE: &str = "online";
 pub(crate) const OFFLINE: &str = "offline";
@@ -54,13 +57,20 @@ struct Pump {
     started: Instant,
 }
 
+/// What the polling side knows of the connection.
+#[derive(Clone, Copy, Debug, Default)]
+struct Link {
+    up: bool,
+    /// Counts connections, so that each is noticed.
+    connections: u64,
+}
+
 impl MqttSink {
     /// Runs until the findings end; then sends what is left, says `offline` and disconnects.
     pub(crate) async fn run(self) {
         let (client, events) = AsyncClient::builder(self.options).capacity(IN_FLIGHT + 10).build();
-        let (connected, mut connections) = watch::channel(0u64);
-        let poller = tokio::spawn(poll(events, connected));
-        let mut pump = Pump {
+        let (link_to, link) = watch::channel(Link::default());
+        let pump = Pump {
             client,
             topics: self.topics,
             ledger: self.ledger,
@@ -70,35 +80,17 @@ impl MqttSink {
             firing: BTreeMap::new(),
             started: Instant::now(),
         };
-        let mut findings = self.findings;
-        let mut health = tokio::time::interval(self.health_every);
-        health.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        health.reset(); // the first beat comes after `online`
-        loop {
-            pump.submit();
-            tokio::select! {
-                finding = findings.recv() => match finding {
-                    Some(finding) => pump.take(finding),
-                    None => break,
-                },
-                done = acknowledged(&mut pump.in_flight) => pump.acknowledged(done),
-                Ok(()) = connections.changed() => pump.greet(),
-                _ = health.tick() => pump.health(),
-            }
-        }
-        if tokio::time::timeout(LAST_WORDS, pump.finish()).await.is_err() {
-            warn!(left = pump.left(), "stopped with messages that the broker did not acknowledge");
-        }
-        let _ = pump.client.try_disconnect();
-        // The poller ends with its connection; it is not waited for longer than a moment.
-        if tokio::time::timeout(Duration::from_millis(500), poller).await.is_err() {
-            debug!("the broker did not close the connection");
+        // Side by side on one thread, so that publishing never waits in the polling side. A poll is cut short only
+        // when everything has been said.
+        tokio::select! {
+            () = poll(events, link_to) => {}
+            () = pump.run(self.findings, link, self.health_every) => {}
         }
     }
 }
 
 /// Polls for ever: publishing must never wait here.
-async fn poll(mut events: EventLoop, connected: watch::Sender<u64>) {
+async fn poll(mut events: EventLoop, link: watch::Sender<Link>) {
     let mut backoff = Backoff::new();
     let mut last_complaint = String::new();
     loop {
@@ -107,14 +99,13 @@ async fn poll(mut events: EventLoop, connected: watch::Sender<u64>) {
                 info!("ready to publish");
                 backoff.reset();
                 last_complaint.clear();
-                connected.send_modify(|n| *n += 1);
+                link.send_modify(|link| *link = Link { up: true, connections: link.connections + 1 });
             }
             Ok(event) => debug!(?event, "mqtt out"),
-            Err(rumqttc::ConnectionError::RequestsDone) => return,
+            // The pump has said goodbye.
+            Err(ConnectionError::RequestsDone) => return,
             Err(error) => {
-                if connected.is_closed() {
-                    return;
-                }
+                link.send_modify(|link| link.up = false);
                 let complaint = explain(&error);
                 if complaint != last_complaint {
                     warn!("publishing connection: {complaint}");
@@ -135,6 +126,38 @@ async fn acknowledged(in_flight: &mut VecDeque<(Outgoing, Acknowledged)>) -> boo
 }
 
 impl Pump {
+    async fn run(
+        mut self,
+        mut findings: mpsc::Receiver<Finding>,
+        mut link: watch::Receiver<Link>,
+        health_every: Duration,
+    ) {
+        let mut health = tokio::time::interval(health_every);
+        health.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        health.reset(); // the first beat comes after `online`
+        loop {
+            self.submit();
+            tokio::select! {
+                finding = findings.recv() => match finding {
+                    Some(finding) => self.take(finding),
+                    None => break,
+                },
+                done = acknowledged(&mut self.in_flight) => self.acknowledged(done),
+                Ok(()) = link.changed() => if link.borrow_and_update().up { self.greet() },
+                _ = health.tick() => self.health(),
+            }
+        }
+        let up = link.borrow().up;
+        let said = up && tokio::time::timeout(LAST_WORDS, self.finish()).await.is_ok();
+        if !said && self.left() > 0 {
+            warn!(left = self.left(), "stopped with messages that the broker did not acknowledge");
+        }
+        if up && self.client.try_disconnect().is_ok() {
+            // Until the connection is closed, or a moment has passed.
+            let _ = tokio::time::timeout(GOODBYE, link.wait_for(|link| !link.up)).await;
+        }
+    }
+
     fn push(&mut self, message: Outgoing) {
         let dropped = self.outbox.push(message);
         if dropped > 0 && self.ledger.add(Count::OutboxDropped, dropped) == 0 {
