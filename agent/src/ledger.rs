@@ -29,7 +29,7 @@ macro_rules! counts {
 }
 
 counts! {
-    /// Messages that came in. Each is decoded, refused, retained, own or unmapped.
+    /// Messages that came in. Each is decoded, refused, retained, own, unmapped, returned or dropped.
     Messages = "messages",
     /// Messages whose payload was understood.
     Decoded = "messages_decoded",
@@ -41,6 +41,10 @@ counts! {
     Own = "messages_own",
     /// Messages of no configured stream.
     Unmapped = "messages_unmapped",
+    /// QoS 1 messages given back to the broker because the queue stayed full; they come again.
+    Returned = "messages_returned",
+    /// QoS 0 messages lost because the queue stayed full.
+    Dropped = "messages_dropped",
     /// Readings found in payloads. Each is used, late, a duplicate, .. or over the cap.
     Readings = "readings",
     /// Readings scored and learnt.

@@ -73,7 +73,7 @@ pub(crate) fn options(
                 alpn: None,
                 client_auth,
             }),
-            // The system's authorities come without a client certificate.
+            // `check` refuses a client certificate without a CA of its own.
             None => Transport::try_tls_with_default_config()
                 .map_err(|error| MqttError::SystemCertificates(error.to_string()))?,
         };

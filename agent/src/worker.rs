@@ -112,17 +112,20 @@ impl Worker {
         if time.is_some_and(|time| time.0 > received.0.saturating_add(millis(self.plan.gateway.max_future))) {
             return Count::Future;
         }
-        if !self.devices.contains_key(&device.0) {
-            self.devices.insert(device.0.clone(), Device::new(device.clone()));
-        }
-        let Some(known) = self.devices.get_mut(&device.0) else { return Count::OverCap };
-        if known.channel_mut(channel).is_none() {
+        let known = self.devices.get_mut(&device.0).is_some_and(|known| known.channel_mut(channel).is_some());
+        if !known {
+            // Nothing is remembered of what is not taken: names are free to invent for whoever sends them.
             match open(&self.plan, &self.ledger, &self.restored, job, device, channel) {
-                Ok(channel) => known.insert(channel),
+                Ok(channel) => {
+                    let device =
+                        self.devices.entry(device.0.clone()).or_insert_with(|| Device::new(device.clone()));
+                    device.insert(channel);
+                }
                 Err(count) => return count,
             }
         }
-        let Some((device, channel)) = known.channel_mut(channel) else { return Count::OverCap };
+        let known = self.devices.get_mut(&device.0).and_then(|known| known.channel_mut(channel));
+        let Some((device, channel)) = known else { return Count::OverCap };
         match channel.step(device, value, time, received) {
             Outcome::Late => Count::Late,
             Outcome::Duplicate => Count::Duplicate,

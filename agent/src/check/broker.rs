@@ -76,6 +76,16 @@ pub(super) fn resolve(
             tree.report(&here.key(key), "has no effect with mqtt://", Some(help.into()));
         }
     }
+    if url.tls && identity.is_some() && mqtt.ca_file.is_none() && !tree.is_hole(&here.key("ca_file")) {
+        tree.report(
+            &here.key("cert_file"),
+            "a client certificate is used only together with a CA of one's own",
+            Some(
+                "set ca_file to that of the broker's certificate, or to /etc/ssl/certs/ca-certificates.crt"
+                    .into(),
+            ),
+        );
+    }
     let named = ["username", "cert_file"].iter().any(|key| tree.is_hole(&here.key(key)))
         || mqtt.username.is_some() && (password.is_some() || tree.is_hole(&here.key("password_file")))
         || identity.is_some();

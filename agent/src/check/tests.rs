@@ -310,6 +310,10 @@ fn careless_brokers_are_refused() {
             "4:17: mqtt.password_file: none cannot be read: ",
         ),
         ("url = 'mqtt://localhost'\npassword_file = 'pem'", "1:1: mqtt: MQTT sends no password without"),
+        (
+            "url = 'mqtts://b'\ncert_file = 'pem'\nkey_file = 'pem'",
+            "4:13: mqtt.cert_file: a client certificate is used only together with a CA",
+        ),
         ("url = 'mqtt://localhost'\nclient_id = ''", "3:13: mqtt.client_id: must be 1 to 256 bytes"),
     ] {
         let problems = with(lines).unwrap_err();
@@ -323,7 +327,7 @@ fn careless_brokers_are_refused() {
     for lines in [
         "url = 'mqtt://b'\ninsecure = true",
         "url = 'mqtt://b'\nusername = 'u'\npassword_file = 'pem'",
-        "url = 'mqtts://b'\ncert_file = 'pem'\nkey_file = 'pem'",
+        "url = 'mqtts://b'\nca_file = 'pem'\ncert_file = 'pem'\nkey_file = 'pem'",
     ] {
         assert!(with(lines).is_ok(), "{lines}: {}", with(lines).unwrap_err());
     }

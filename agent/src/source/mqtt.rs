@@ -136,10 +136,16 @@ impl MqttSource {
             retained: publish.retain,
             ack,
         };
-        match self.router.deliver(message) {
-            Delivery::Done => true,
-            Delivery::Full(waiting) => tokio::time::timeout(PATIENCE, waiting.send()).await.is_ok(),
+        let comes_again = message.ack.is_some();
+        let waiting = match self.router.deliver(message) {
+            Delivery::Done => return true,
+            Delivery::Full(waiting) => waiting,
+        };
+        let taken = tokio::time::timeout(PATIENCE, waiting.send()).await.is_ok();
+        if !taken {
+            self.ledger.add(if comes_again { Count::Returned } else { Count::Dropped }, 1);
         }
+        taken
     }
 }
 
