@@ -312,7 +312,7 @@ fn careless_brokers_are_refused() {
         ("url = 'mqtt://localhost'\npassword_file = 'pem'", "1:1: mqtt: MQTT sends no password without"),
         (
             "url = 'mqtts://b'\ncert_file = 'pem'\nkey_file = 'pem'",
-            "4:13: mqtt.cert_file: a client certificate is used only together with a CA",
+            "3:13: mqtt.cert_file: a client certificate is used only together with a CA",
         ),
         ("url = 'mqtt://localhost'\nclient_id = ''", "3:13: mqtt.client_id: must be 1 to 256 bytes"),
     ] {
