@@ -49,6 +49,17 @@ fn crc32(bytes: &[u8]) -> u32 {
     crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC).checksum(bytes)
 }
 
+/// When a reading was measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// At the payload's own time, which must grow from reading to reading.
+    Own(Timestamp),
+    /// When it came in: a clock that may stand still, for readings that come at once.
+    Arrived(Timestamp),
+    /// Nobody knows: the model gets no time, and alerts carry this one.
+    Unknown(Timestamp),
+}
+
 /// What became of one reading.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
@@ -190,23 +201,16 @@ impl Channel {
         due
     }
 
-    /// One reading. `own` is the payload's time, which must grow from reading to reading; without it `arrival` is
-    /// taken, which may stand still.
-    pub fn step(
-        &mut self,
-        device: &DeviceId,
-        value: f32,
-        own: Option<Timestamp>,
-        arrival: Timestamp,
-    ) -> Outcome {
-        let at = match (own, self.last) {
-            (Some(own), Some(last)) if own < last => return Outcome::Late,
-            (Some(own), Some(last)) if own == last => return Outcome::Duplicate,
-            (Some(own), _) => own,
-            (None, Some(last)) => arrival.max(last),
-            (None, None) => arrival,
+    /// One reading.
+    pub fn step(&mut self, device: &DeviceId, value: f32, when: When) -> Outcome {
+        let at = match (when, self.last) {
+            (When::Own(own), Some(last)) if own < last => return Outcome::Late,
+            (When::Own(own), Some(last)) if own == last => return Outcome::Duplicate,
+            (When::Arrived(arrival), Some(last)) => arrival.max(last),
+            (When::Own(at) | When::Arrived(at) | When::Unknown(at), _) => at,
         };
-        let Some((verdict, because)) = self.model.step(value, Some(at), &self.settings.alarm) else {
+        let known = (!matches!(when, When::Unknown(_))).then_some(at);
+        let Some((verdict, because)) = self.model.step(value, known, &self.settings.alarm) else {
             return Outcome::NonFinite;
         };
         self.last = Some(at);
@@ -311,15 +315,15 @@ mod tests {
     #[test]
     fn own_times_must_grow_and_arrival_may_stand_still() {
         let (device, mut channel) = (DeviceId("d".into()), channel());
-        let mut step =
-            |own: Option<i64>, arrival| channel.step(&device, 1.0, own.map(Timestamp), Timestamp(arrival));
-        assert_eq!(used(step(Some(100), 999)).at, Timestamp(100));
-        assert_eq!(step(Some(100), 999), Outcome::Duplicate);
-        assert_eq!(step(Some(50), 999), Outcome::Late);
-        assert_eq!(used(step(None, 200)).at, Timestamp(200));
-        assert_eq!(used(step(None, 200)).at, Timestamp(200));
-        assert_eq!(used(step(None, 150)).at, Timestamp(200), "an arrival clock that was set back");
-        assert_eq!(channel.step(&device, f32::NAN, None, Timestamp(300)), Outcome::NonFinite);
+        let mut step = |when| channel.step(&device, 1.0, when);
+        let (own, arrived) = (|ms| When::Own(Timestamp(ms)), |ms| When::Arrived(Timestamp(ms)));
+        assert_eq!(used(step(own(100))).at, Timestamp(100));
+        assert_eq!(step(own(100)), Outcome::Duplicate);
+        assert_eq!(step(own(50)), Outcome::Late);
+        assert_eq!(used(step(arrived(200))).at, Timestamp(200));
+        assert_eq!(used(step(arrived(200))).at, Timestamp(200));
+        assert_eq!(used(step(arrived(150))).at, Timestamp(200), "an arrival clock that was set back");
+        assert_eq!(channel.step(&device, f32::NAN, own(300)), Outcome::NonFinite);
     }
 
     #[test]
@@ -332,8 +336,8 @@ mod tests {
                 let saved = channel.save().unwrap();
                 channel = Channel::restore(channel.name.clone(), Arc::default(), saved).unwrap();
             }
-            let own = Some(Timestamp(i * FIVE_MINUTES));
-            for (change, alert) in used(channel.step(&device, value, own, Timestamp(0))).changes {
+            let own = When::Own(Timestamp(i * FIVE_MINUTES));
+            for (change, alert) in used(channel.step(&device, value, own)).changes {
                 seen.push((i, change, alert));
             }
         }

@@ -12,7 +12,7 @@ use tracing::{debug, warn};
 use crate::alert::{Alert, Change};
 use crate::check::Plan;
 use crate::decode::Readings;
-use crate::device::{Channel, ChannelSettings, Device, Outcome};
+use crate::device::{Channel, ChannelSettings, Device, Outcome, When};
 use crate::ledger::{Count, Ledger};
 use crate::reading::{ChannelId, DeviceId, Name, Timestamp};
 use crate::router::{Job, Stream};
@@ -126,7 +126,7 @@ impl Worker {
         }
         let known = self.devices.get_mut(&device.0).and_then(|known| known.channel_mut(channel));
         let Some((device, channel)) = known else { return Count::OverCap };
-        match channel.step(device, value, time, received) {
+        match channel.step(device, value, time.map_or(When::Arrived(received), When::Own)) {
             Outcome::Late => Count::Late,
             Outcome::Duplicate => Count::Duplicate,
             Outcome::NonFinite => Count::NonFinite,

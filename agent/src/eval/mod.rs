@@ -4,12 +4,10 @@ pub mod nab;
 
 use std::sync::Arc;
 
-use brooklet_core::monitor::Verdict;
 use serde::Serialize;
 
-use crate::alert::{Alert, Change, ModelTag, Onset};
-use crate::device::{Channel, ChannelSettings, Outcome};
-use crate::model::Model;
+use crate::alert::{Alert, Change};
+use crate::device::{Channel, ChannelSettings, Outcome, When};
 use crate::reading::{ChannelId, DeviceId, Timestamp};
 use crate::source::replay::Row;
 
@@ -69,6 +67,8 @@ impl Judgement {
 #[derive(Debug)]
 pub struct Run {
     device: DeviceId,
+    /// The recording has times; without, the model gets none: the arrival of a file's rows says nothing.
+    timed: bool,
     lanes: Vec<Lane>,
     counts: Counts,
     level: f32,
@@ -76,24 +76,8 @@ pub struct Run {
 
 #[derive(Debug)]
 struct Lane {
-    kind: Kind,
+    channel: Channel,
     level: f32,
-}
-
-#[derive(Debug)]
-enum Kind {
-    Timed(Channel),
-    Untimed(Untimed),
-}
-
-/// A channel without a clock: the arrival of a file's rows says nothing, so the model gets no time at all.
-#[derive(Debug)]
-struct Untimed {
-    name: ChannelId,
-    model: Model,
-    settings: Arc<ChannelSettings>,
-    alert: Option<Box<Alert>>,
-    alerts: u64,
 }
 
 /// What the alerts of a recording without times carry: the row's number, as seconds since 1970.
@@ -112,18 +96,11 @@ impl Run {
         settings: &Arc<ChannelSettings>,
     ) -> Option<Self> {
         let lane = |name: &String| {
-            let name = ChannelId(name.as_str().into());
-            let kind = if timed {
-                Kind::Timed(Channel::new(name, settings.clone())?)
-            } else {
-                let model = Model::new(settings.detector)?;
-                let settings = settings.clone();
-                Kind::Untimed(Untimed { name, model, settings, alert: None, alerts: 0 })
-            };
-            Some(Lane { kind, level: 0.0 })
+            let channel = Channel::new(ChannelId(name.as_str().into()), settings.clone())?;
+            Some(Lane { channel, level: 0.0 })
         };
         let lanes = channels.iter().map(lane).collect::<Option<Vec<Lane>>>()?;
-        Some(Self { device: DeviceId(device.into()), lanes, counts: Counts::default(), level: 0.0 })
+        Some(Self { device: DeviceId(device.into()), timed, lanes, counts: Counts::default(), level: 0.0 })
     }
 
     /// What became of the readings so far.
@@ -135,11 +112,7 @@ impl Run {
     /// Alerts that are firing now.
     #[must_use]
     pub fn open(&self) -> usize {
-        let open = |lane: &&Lane| match &lane.kind {
-            Kind::Timed(channel) => channel.alert().is_some(),
-            Kind::Untimed(channel) => channel.alert.is_some(),
-        };
-        self.lanes.iter().filter(open).count()
+        self.lanes.iter().filter(|lane| lane.channel.alert().is_some()).count()
     }
 
     /// One row. What happens to alerts is appended to `changes`; nearly always nothing.
@@ -150,39 +123,37 @@ impl Run {
             return Judgement { fired: None, level: self.level };
         }
         let mut fired: Option<f32> = None;
-        let number = self.counts.rows;
+        let when = match (self.timed, row.time) {
+            (true, Some(time)) => Some(When::Own(time)),
+            (true, None) => None,
+            (false, _) => Some(When::Unknown(time_of_row(self.counts.rows))),
+        };
         for (lane, value) in self.lanes.iter_mut().zip(row.values) {
             let Some(value) = *value else {
                 self.counts.missing += 1;
                 continue;
             };
-            let verdict = match (&mut lane.kind, row.time) {
-                (Kind::Timed(_), None) => {
-                    self.counts.undated += 1;
+            let Some(when) = when else {
+                self.counts.undated += 1;
+                continue;
+            };
+            let verdict = match lane.channel.step(&self.device, value, when) {
+                Outcome::Used(used) => {
+                    changes.extend(used.changes);
+                    used.verdict
+                }
+                Outcome::Late => {
+                    self.counts.late += 1;
                     continue;
                 }
-                (Kind::Timed(channel), Some(at)) => match channel.step(&self.device, value, Some(at), at) {
-                    Outcome::Used(used) => {
-                        changes.extend(used.changes);
-                        Some(used.verdict)
-                    }
-                    Outcome::Late => {
-                        self.counts.late += 1;
-                        continue;
-                    }
-                    Outcome::Duplicate => {
-                        self.counts.duplicate += 1;
-                        continue;
-                    }
-                    Outcome::NonFinite => None,
-                },
-                (Kind::Untimed(channel), _) => {
-                    channel.step(&self.device, value, time_of_row(number), changes)
+                Outcome::Duplicate => {
+                    self.counts.duplicate += 1;
+                    continue;
                 }
-            };
-            let Some(verdict) = verdict else {
-                self.counts.missing += 1;
-                continue;
+                Outcome::NonFinite => {
+                    self.counts.missing += 1;
+                    continue;
+                }
             };
             self.counts.used += 1;
             lane.level = verdict.level;
@@ -204,58 +175,10 @@ fn fuse(levels: impl Iterator<Item = f32>) -> f32 {
     if sum > 0.0 { brooklet_core::math::cbrt(sum) } else { 0.0 }
 }
 
-impl Untimed {
-    fn step(
-        &mut self,
-        device: &DeviceId,
-        value: f32,
-        at: Timestamp,
-        changes: &mut Vec<(Change, Box<Alert>)>,
-    ) -> Option<Verdict> {
-        let (verdict, because) = self.model.step(value, None, &self.settings.alarm)?;
-        if let Some(alert) = &mut self.alert {
-            alert.follow(verdict.level, at);
-        }
-        if verdict.fired || verdict.ended {
-            changes.extend(resolved(self.alert.take(), at));
-        }
-        if let (true, Some(because)) = (verdict.fired, because) {
-            let alert = Box::new(Alert::fire(Onset {
-                device,
-                channel: &self.name,
-                at,
-                value,
-                unit: self.settings.unit.as_deref(),
-                score: verdict.score,
-                threshold: verdict.threshold,
-                because,
-                model: ModelTag {
-                    name: self.settings.detector.to_owned(),
-                    version: env!("CARGO_PKG_VERSION").to_owned(),
-                    digest: format!("{:08x}", self.settings.digest()),
-                },
-                number: self.alerts,
-            }));
-            self.alerts = self.alerts.saturating_add(1);
-            changes.push((Change::Fired, alert.clone()));
-            self.alert = Some(alert);
-            if verdict.ended {
-                changes.extend(resolved(self.alert.take(), at));
-            }
-        }
-        Some(verdict)
-    }
-}
-
-fn resolved(alert: Option<Box<Alert>>, at: Timestamp) -> Option<(Change, Box<Alert>)> {
-    let mut alert = alert?;
-    alert.resolve(at);
-    Some((Change::Resolved, alert))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Model;
     use crate::source::replay::tests::recording;
 
     struct Replayed {
