@@ -15,7 +15,7 @@ use tokio::sync::{Notify, watch};
 use tracing::{debug, error, info, warn};
 
 use crate::ledger::{Count, Ledger};
-use crate::mqtt::{Backoff, explain};
+use crate::mqtt::{Backoff, explain, too_long};
 use crate::reading::{RawMessage, Timestamp};
 use crate::router::{Delivery, Router};
 
@@ -25,6 +25,10 @@ const REQUESTS: usize = 4096;
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How long stopping waits for acknowledgements.
 const LAST_ACKS: Duration = Duration::from_secs(2);
+
+/// The longest message that is read, only to be refused under its name: what cannot be read cannot be acknowledged,
+/// and the broker would send it again for ever. A header's length beside it.
+const LONGEST: usize = 16 * 1024 * 1024;
 
 /// Everything the source needs.
 pub(crate) struct MqttSource {
@@ -113,6 +117,11 @@ impl MqttSource {
                 Err(_) if *self.stop.borrow() => return,
                 Err(error) => {
                     let complaint = explain(&error);
+                    if let Some(bytes) = too_long(&error).filter(|bytes| *bytes <= LONGEST) {
+                        let most = bytes.saturating_add(LONGEST / 1024);
+                        self.options.set_max_packet_size(most, self.options.max_packet_size());
+                        info!(most, "packets are read up to this length from now on");
+                    }
                     if complaint != *last_complaint {
                         warn!("connection to the broker: {complaint}");
                         *last_complaint = complaint;
