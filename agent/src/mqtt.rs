@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use brooklet_core::rng::Rng;
-use rumqttc::{ConnectReturnCode, ConnectionError, LastWill, MqttOptions, QoS, TlsConfiguration, Transport};
+use rumqttc::{
+    ConnectReturnCode, ConnectionError, LastWill, MqttOptions, QoS, StateError, TlsConfiguration, Transport,
+};
 
 use crate::check::{Broker, Secret};
 
@@ -99,10 +101,50 @@ pub(crate) fn explain(error: &ConnectionError) -> String {
         ConnectionError::Io(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
             "nothing listens there; is the broker running, and is mqtt.url right?".to_owned()
         }
+        ConnectionError::MqttState(StateError::Deserialization(
+            rumqttc::Error::PayloadSizeLimitExceeded(bytes),
+        )) => format!(
+            "a message of {bytes} bytes is longer than mqtt.max_packet_bytes; set the broker's message_size_limit"
+        ),
+        ConnectionError::Tls(error) if is_cut(error) => format!(
+            "TLS: {error}; if the broker does not speak TLS on this port, take another one or mqtt:// in mqtt.url"
+        ),
         ConnectionError::Tls(error) => {
             format!("TLS: {error}; check mqtt.ca_file and that the certificate names the broker's host")
         }
+        // TLS 1.3 tells it only after the handshake, as an error of reading.
+        other if other.to_string().contains("received fatal alert") => format!(
+            "{other}; the broker asks for a client's certificate or refuses the one it got: check mqtt.cert_file and \
+             mqtt.key_file"
+        ),
+        other if is_cut(other) => format!(
+            "{other}; the broker closed the connection - if it always does so at once, it may speak TLS on this \
+             port: write mqtts:// in mqtt.url"
+        ),
         other => other.to_string(),
+    }
+}
+
+/// True if the other side hung up, or spoke something else than was expected.
+fn is_cut(error: &(dyn std::error::Error + 'static)) -> bool {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, InvalidData, UnexpectedEof};
+    let chain = std::iter::successors(Some(error), |error| error.source());
+    // An I/O error that carries another error is not the system's: rustls refuses a certificate that way.
+    let io = chain
+        .filter_map(|error| error.downcast_ref::<std::io::Error>())
+        .find(|io| !io.get_ref().is_some_and(|inner| inner.to_string().contains("certificate")));
+    let kinds = [BrokenPipe, ConnectionAborted, ConnectionReset, InvalidData, UnexpectedEof];
+    io.is_some_and(|io| kinds.contains(&io.kind()))
+}
+
+/// The length of the message that was longer than the limit, if that is why the connection was given up. The broker
+/// would send it again for ever.
+pub(crate) fn too_long(error: &ConnectionError) -> Option<usize> {
+    match error {
+        ConnectionError::MqttState(StateError::Deserialization(
+            rumqttc::Error::PayloadSizeLimitExceeded(bytes),
+        )) => Some(*bytes),
+        _ => None,
     }
 }
 

@@ -141,7 +141,9 @@ impl Agent {
         // `recv` gives `None` once every thread has dropped its sender: all have ended.
         let in_time = tokio::time::timeout(DEADLINE, all).await.is_ok();
         if in_time {
-            info!("stopped");
+            // The last word about what came in: the status topic ends with a plain `offline`.
+            let totals = serde_json::to_string(&self.ledger.totals()).unwrap_or_default();
+            info!(%totals, "stopped");
             return Ok(());
         }
         let late: Vec<_> =

@@ -1,1 +1,10 @@
-//! The integration binary.
+//! The agent against real brokers, real files and faulty peers. See `brooklet_tests` for what the tests stand on.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop where it fails")]
+
+mod bad_input;
+mod broker;
+mod configured;
+mod detection;
+mod restart;
+mod security;
+mod shutdown;

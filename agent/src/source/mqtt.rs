@@ -8,14 +8,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rumqttc::{
-    AckMode, AsyncClient, Event, EventLoop, ManualAck, MqttOptions, Packet, Publish, QoS, SubscribeFilter,
-    SubscribeReasonCode,
+    AckMode, AsyncClient, Event, EventLoop, ManualAck, MqttOptions, Outgoing, Packet, Publish, QoS,
+    SubscribeFilter, SubscribeReasonCode,
 };
 use tokio::sync::{Notify, watch};
 use tracing::{debug, error, info, warn};
 
 use crate::ledger::{Count, Ledger};
-use crate::mqtt::{Backoff, explain};
+use crate::mqtt::{Backoff, explain, too_long};
 use crate::reading::{RawMessage, Timestamp};
 use crate::router::{Delivery, Router};
 
@@ -25,6 +25,13 @@ const REQUESTS: usize = 4096;
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How long stopping waits for acknowledgements.
 const LAST_ACKS: Duration = Duration::from_secs(2);
+
+/// The longest message that is read, only to be refused under its name: what cannot be read cannot be acknowledged,
+/// and the broker would send it again for ever. A header's length beside it.
+const LONGEST: usize = 16 * 1024 * 1024;
+
+/// A filter that is never subscribed to; to unsubscribe from it is a question that every broker answers.
+const NO_FILTER: &str = "brooklet/none";
 
 /// Everything the source needs.
 pub(crate) struct MqttSource {
@@ -110,10 +117,17 @@ impl MqttSource {
                         return;
                     }
                 }
+                Ok(Event::Outgoing(Outgoing::PubAck(_))) => window.written(),
+                Ok(Event::Incoming(Packet::UnsubAck(_))) => window.answered.notify_one(),
                 Ok(event) => debug!(?event, "mqtt"),
                 Err(_) if *self.stop.borrow() => return,
                 Err(error) => {
                     let complaint = explain(&error);
+                    if let Some(bytes) = too_long(&error).filter(|bytes| *bytes <= LONGEST) {
+                        let most = bytes.saturating_add(LONGEST / 1024);
+                        self.options.set_max_packet_size(most, self.options.max_packet_size());
+                        info!(most, "packets are read up to this length from now on");
+                    }
                     if complaint != *last_complaint {
                         warn!("connection to the broker: {complaint}");
                         *last_complaint = complaint;
@@ -160,6 +174,11 @@ async fn stopped(mut stop: watch::Receiver<bool>, client: AsyncClient, window: A
         while window.flush() > 0 {
             window.progress.notified().await;
         }
+        // The broker works off what it gets in order: its answer means that it has all acknowledgements. Without it
+        // they can be lost, since closing a socket on which messages still come in throws away what was sent.
+        if client.try_unsubscribe(NO_FILTER).is_ok() {
+            window.answered.notified().await;
+        }
         if client.try_disconnect_with_timeout(LAST_ACKS).is_ok() {
             std::future::pending::<()>().await;
         }
@@ -180,6 +199,8 @@ pub(crate) struct AckWindow {
     state: Mutex<WindowState>,
     /// Something was acknowledged.
     progress: Notify,
+    /// The broker answered to [`NO_FILTER`].
+    answered: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -192,6 +213,9 @@ struct WindowState {
     /// Number of the first entry in `waiting`.
     first: u64,
     waiting: VecDeque<(ManualAck, bool)>,
+    /// Acknowledgements handed to the client that it has not written yet: a disconnect would overtake them, and
+    /// what was learnt would come again.
+    unwritten: usize,
 }
 
 /// To be called in once the message is learnt or refused. Dropping it without that leaves the message to be sent
@@ -253,11 +277,19 @@ impl AckWindow {
         Some(Ack { window: self.clone(), epoch: state.epoch, number })
     }
 
-    /// Sends what can be sent; returns how many messages still wait.
+    /// Sends what can be sent; returns how many acknowledgements are not on their way yet.
     fn flush(&self) -> usize {
         let mut state = self.lock();
         state.flush();
-        state.waiting.len()
+        state.waiting.len() + state.unwritten
+    }
+
+    /// The client wrote an acknowledgement.
+    fn written(&self) {
+        let mut state = self.lock();
+        state.unwritten = state.unwritten.saturating_sub(1);
+        drop(state);
+        self.progress.notify_one();
     }
 }
 
@@ -270,6 +302,7 @@ impl WindowState {
             }
             self.waiting.pop_front();
             self.first += 1;
+            self.unwritten += 1;
         }
     }
 }
