@@ -6,6 +6,7 @@
 //! ```
 //! Forward only, every channel bounded. To stop, only the source is told; the rest ends as its input closes.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -216,12 +217,23 @@ async fn work(
     let _ = records_to.send(worker.changed()).await;
 }
 
-/// The store's loop. A disk that is full or broken does not stop the learning.
+/// The store's loop. A disk that is full or broken does not stop the learning: what could not be written goes with the
+/// next batch.
 fn keep(store: Option<&Store>, mut records: mpsc::Receiver<Vec<Record>>) {
+    let mut pending = BTreeMap::new();
     while let Some(records) = records.blocking_recv() {
-        let Some(store) = store.filter(|_| !records.is_empty()) else { continue };
-        match store.save(&records) {
-            Ok(()) => info!(channels = records.len(), "checkpoint"),
+        let Some(store) = store else { continue };
+        pending.extend(
+            records.into_iter().map(|record| ((record.device.clone(), record.channel.clone()), record)),
+        );
+        if pending.is_empty() {
+            continue;
+        }
+        match store.save(pending.values()) {
+            Ok(()) => {
+                info!(channels = pending.len(), "checkpoint");
+                pending.clear();
+            }
             Err(error) => error!("checkpoint not written, the next one will try again: {error}"),
         }
     }

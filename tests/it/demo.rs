@@ -28,8 +28,23 @@ fn the_demo_finds_the_faults_that_it_found_before() {
     let firing: Vec<_> = alerts.iter().filter(|alert| alert["state"] == "firing").collect();
     assert_eq!(firing.len() as u64, count("alerts"));
     for field in [
-        "id", "device", "channel", "kind", "severity", "state", "started_at", "updated_at", "ended_at", "score",
-        "threshold", "value", "expected", "unit", "because", "model", "sequence",
+        "id",
+        "device",
+        "channel",
+        "kind",
+        "severity",
+        "state",
+        "started_at",
+        "updated_at",
+        "ended_at",
+        "score",
+        "threshold",
+        "value",
+        "expected",
+        "unit",
+        "because",
+        "model",
+        "sequence",
     ] {
         assert!(alerts.iter().all(|alert| alert.get(field).is_some()), "{field}");
     }

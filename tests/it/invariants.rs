@@ -52,7 +52,10 @@ fn only_math_names_libm() {
 #[test]
 fn core_has_no_heap_and_no_platform() {
     let none: [&str; 0] = [];
-    assert_eq!(naming("core-nostd/src", &["extern crate alloc", "use std::", "unsafe ", "Box<", "mul_add"]), none);
+    assert_eq!(
+        naming("core-nostd/src", &["extern crate alloc", "use std::", "unsafe ", "Box<", "mul_add"]),
+        none
+    );
     assert!(fs::read_to_string(root().join("core-nostd/src/lib.rs")).unwrap().starts_with("#![no_std]"));
 }
 

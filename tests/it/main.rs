@@ -4,7 +4,11 @@
 mod bad_input;
 mod broker;
 mod configured;
+mod demo;
 mod detection;
+mod invariants;
+mod nab;
+mod replay;
 mod restart;
 mod security;
 mod shutdown;

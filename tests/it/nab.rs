@@ -16,7 +16,6 @@ fn the_default_detector_scores_on_nab_what_the_readme_says() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     let score = |how: &str, profile: &str| report[how][profile].as_f64().unwrap();
-    println!("{report:#}");
     assert!(score("fixed", "standard") >= STANDARD, "{report:#}");
     assert!(score("nab", "standard") >= STANDARD, "{report:#}");
     assert!(score("nab", "low_fp") >= 66.3 && score("nab", "low_fn") >= 73.3, "{report:#}");
@@ -38,6 +37,7 @@ fn a_recording_has_one_row_out_for_each_row_in() {
     for (row, score) in input.lines().zip(scores.lines()).skip(1) {
         assert!(score.starts_with(row), "{row} became {score}");
     }
-    let starts = scores.lines().skip(1).filter(|line| line.split(',').nth(2).is_some_and(|s| s != "0")).count();
+    let starts =
+        scores.lines().skip(1).filter(|line| line.split(',').nth(2).is_some_and(|s| s != "0")).count();
     assert_eq!(starts, 4, "alerts as the README shows them");
 }

@@ -14,6 +14,7 @@ use rumqttc::{
 use tokio::sync::{Notify, watch};
 use tracing::{debug, error, info, warn};
 
+use crate::decode::MAX_PAYLOAD;
 use crate::ledger::{Count, Ledger};
 use crate::mqtt::{Backoff, explain, too_long};
 use crate::reading::{RawMessage, Timestamp};
@@ -145,7 +146,8 @@ impl MqttSource {
         let ack = (publish.qos == QoS::AtLeastOnce).then(|| window.register(&publish)).flatten();
         let message = RawMessage {
             topic,
-            payload: publish.payload.to_vec(),
+            // Beyond the decoders' limit one byte is as good as a million: it is refused.
+            payload: publish.payload.get(..=MAX_PAYLOAD).unwrap_or(&publish.payload).to_vec(),
             received: Timestamp::now(),
             retained: publish.retain,
             ack,

@@ -109,9 +109,9 @@ impl Store {
     ///
     /// # Errors
     /// What the database reports; nothing of the batch is stored then.
-    pub fn save(&self, records: &[Record]) -> Result<(), StoreError> {
+    pub fn save<'a>(&self, records: impl IntoIterator<Item = &'a Record>) -> Result<(), StoreError> {
         let entries: Vec<_> =
-            records.iter().map(|r| (key(&r.device, &r.channel), encode(&r.saved))).collect();
+            records.into_iter().map(|r| (key(&r.device, &r.channel), encode(&r.saved))).collect();
         self.write(&entries)
     }
 
