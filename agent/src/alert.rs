@@ -246,7 +246,10 @@ fn sentence(onset: &Onset<'_>, strongest: &str) -> String {
     let unit = onset.unit.map(|unit| format!(" {unit}")).unwrap_or_default();
     let because = &onset.because;
     let digits = decimals(because.high - because.low);
-    let number = |x: f32| format!("{x:.digits$}{unit}");
+    let number = |x: f32| match x.abs() {
+        size if size != 0.0 && !(1e-4..1e7).contains(&size) => format!("{x:.2e}{unit}"),
+        _ => format!("{x:.digits$}{unit}"),
+    };
     let mut text = format!("{} {} is {}", onset.device, onset.channel, number(onset.value));
     let finding = match strongest {
         "range" => " - further out than ever seen before",

@@ -77,6 +77,24 @@ counts! {
     Channels = "channels",
 }
 
+impl Count {
+    /// What a person can do about readings that are not learnt.
+    #[must_use]
+    pub const fn advice(self) -> &'static str {
+        match self {
+            Self::Future => {
+                "its time lies ahead of this machine's clock: is the clock right, and does the sender give a time zone? \
+                 gateway.max_future_seconds sets how far is too far"
+            }
+            Self::Late => "its time is before that of the reading before it",
+            Self::Duplicate => "its time is that of the reading before it",
+            Self::OverCap => "there are more channels than gateway.max_channels",
+            Self::Unwatched => "no task covers this channel",
+            _ => "it is counted",
+        }
+    }
+}
+
 /// Counters shared by all threads.
 #[derive(Debug, Default)]
 pub struct Ledger {

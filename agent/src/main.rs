@@ -39,7 +39,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     // `run` tells what it does; the others speak for themselves.
     let quiet = !matches!(arguments.command, Command::Run(_));
-    log_to_stderr(if quiet { "off" } else { "brooklet=info,warn" });
+    log_to_stderr(if quiet { "off" } else { "brooklet=info,warn,mqtt5=off" });
     match arguments.command {
         Command::Run(args) => run::run(&args),
         #[cfg(feature = "embedded-broker")]

@@ -168,8 +168,10 @@ fn make_route(stream: &Arc<Stream>, topic: &str, workers: usize) -> Option<Route
             }
         },
     };
-    // Sibling channels of a device on topics of their own share its worker.
-    let key = own.rsplit_once('/').map_or(own, |(parent, _)| parent);
+    // Whatever may belong to one device shares its worker: nothing may be learnt in two places. Without configuration
+    // a topic can stand for a device or for one of its channels, so its first own level decides.
+    let key =
+        if stream.plan.device.is_some() { device.as_str() } else { own.split('/').next().unwrap_or(own) };
     let mut hasher = DefaultHasher::new();
     key.hash(&mut hasher);
     let worker = hasher.finish().checked_rem(workers as u64).unwrap_or(0) as usize;

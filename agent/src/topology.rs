@@ -205,6 +205,10 @@ async fn work(
         }
         for job in batch.drain(..) {
             worker.handle(&job, &mut findings);
+            let told = worker.told(&findings);
+            if !told.is_empty() {
+                let _ = records_to.send(told).await;
+            }
             for finding in findings.drain(..) {
                 // The sink drains as long as workers live.
                 let _ = findings_to.send(finding).await;

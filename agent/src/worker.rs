@@ -80,7 +80,12 @@ impl Worker {
                         (&route.device, reading.channel)
                     };
                     let count = self.step(job, device, channel, reading.value, reading.time, findings);
-                    self.ledger.add(count, 1);
+                    let before = self.ledger.add(count, 1);
+                    if count != Count::Used && (before + 1).is_power_of_two() {
+                        let (what, times) = (count.name(), before + 1);
+                        let time = reading.time.map(|time| time.to_string());
+                        warn!(%device, channel, time, times, "not learnt, {what}; {}", count.advice());
+                    }
                 }
             }
             Err(refusal) => {
@@ -154,6 +159,22 @@ impl Worker {
                 Count::Used
             }
         }
+    }
+
+    /// The records of the channels whose alerts began or ended: what is told must not be forgotten.
+    #[must_use]
+    pub fn told(&mut self, findings: &[Finding]) -> Vec<Record> {
+        let mut records = Vec::new();
+        for finding in findings {
+            if let Finding::Alert(Change::Fired | Change::Resolved, alert) = finding
+                && let Some(device) = self.devices.get_mut(&alert.device.0)
+                && let Some((device, channel)) = device.channel_mut(&alert.channel.0)
+                && let Ok(saved) = channel.save()
+            {
+                records.push(Record { device: device.clone(), channel: channel.name().clone(), saved });
+            }
+        }
+        records
     }
 
     /// What has changed since the last call, ready to be stored.

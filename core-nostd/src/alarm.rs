@@ -1,7 +1,7 @@
 //! When to ring: from evidence to alerts.
 //!
 //! A threshold that rises with the age of a channel (chances to be wrong add up over its life, so each later one must
-//! be smaller) and with its rate (people count alerts a day, not a sample), a pause and a raised bar after each alert,
+//! be smaller) and with its rate (people count alerts a day, not a sample), a short pause and a raised bar after each alert,
 //! a budget that makes a channel which rings often bring more, and silence while it cannot know.
 
 use serde::{Deserialize, Serialize};
@@ -20,10 +20,12 @@ const RISE_WITH_RATE: f32 = 0.3;
 const SILENT_HOURS: f32 = 48.0;
 const SILENT_LEAST: f32 = 100.0;
 const SILENT_MOST: f32 = 600.0;
-/// An alert raises the bar by this much, which fades with 16 hours, and no other follows within half of that.
+/// An alert raises the bar by this much, which fades with 16 hours.
 const BAR: f32 = 1.5;
 const BAR_HOURS: f32 = 16.0;
 const BAR_LEAST: f32 = 50.0;
+/// Samples after an alert in which no other follows: an onset builds up over about as many as the experts look at.
+const PAUSE: u8 = 12;
 /// The budget: an alert also raises the bar by this much, which fades with two weeks.
 const BUDGET: f32 = 0.1;
 const BUDGET_HOURS: f32 = 14.0 * 24.0;
@@ -60,6 +62,8 @@ impl Default for Settings {
 pub enum Change {
     /// Nothing.
     None,
+    /// It is unusual enough to ring, but alerts have raised the bar: the level is held, nobody is called.
+    Noticed,
     /// An alert starts; a former one that was still open gives way to it.
     Fired,
 }
@@ -71,7 +75,7 @@ pub struct Alarm {
     seen: u32,
     bar: f32,
     budget: f32,
-    pause: f32,
+    pause: u8,
     open: bool,
     quiet: u16,
     age: f32,
@@ -86,14 +90,14 @@ impl Alarm {
             seen: 0,
             bar: 0.0,
             budget: 0.0,
-            pause: 0.0,
+            pause: 0,
             open: false,
             quiet: 0,
             age: 0.0,
         }
     }
 
-    /// An alert is open.
+    /// The level is held: for an alert, or for what would have been one in peace.
     #[must_use]
     pub const fn is_open(&self) -> bool {
         self.open
@@ -109,9 +113,14 @@ impl Alarm {
     /// The evidence that rings now, in powers of ten.
     #[must_use]
     pub fn threshold(&self, settings: &Settings) -> f32 {
+        self.threshold_in_peace(settings) + self.bar + self.budget
+    }
+
+    /// The same if there had been no alerts lately.
+    fn threshold_in_peace(&self, settings: &Settings) -> f32 {
         let age = math::min(self.seen as f32 / RISE_OVER, 1.0);
         let rate = math::log10(Period::UNKNOWN / self.period.or_unknown().clamp(1.0, Period::UNKNOWN));
-        settings.threshold + RISE * age + RISE_WITH_RATE * rate + self.bar + self.budget
+        settings.threshold + RISE * age + RISE_WITH_RATE * rate
     }
 
     /// Samples an hour.
@@ -125,25 +134,28 @@ impl Alarm {
         let fade = math::max(BAR_HOURS * hour, BAR_LEAST);
         self.bar -= self.bar / fade;
         self.budget -= self.budget / math::max(BUDGET_HOURS * hour, BUDGET_LEAST);
-        self.pause = math::max(self.pause - 1.0, 0.0);
+        self.pause = self.pause.saturating_sub(1);
         self.seen = self.seen.saturating_add(1);
         let (seen, warm_up) = self.warm_up(settings);
         // What is added to the user's threshold is never negative: below it the logarithm can be spared.
-        let fired = seen >= warm_up
-            && self.pause <= 0.0
+        let noticed = seen >= warm_up
             && evidence >= settings.threshold
-            && evidence >= self.threshold(settings);
+            && evidence >= self.threshold_in_peace(settings);
+        let fired = noticed && self.pause == 0 && evidence >= self.threshold(settings);
         self.period.learn_one(&time);
-        if !fired {
-            return Change::None;
-        }
-        self.bar += BAR;
-        self.budget += BUDGET;
-        self.pause = 0.5 * fade;
-        if !self.open {
+        if noticed && !self.open {
             (self.open, self.quiet, self.age) = (true, 0, 0.0);
         }
-        Change::Fired
+        if fired {
+            self.bar += BAR;
+            self.budget += BUDGET;
+            self.pause = PAUSE;
+            Change::Fired
+        } else if noticed {
+            Change::Noticed
+        } else {
+            Change::None
+        }
     }
 
     /// Takes in the level of one sample while an alert is open; true if that ends the alert.
@@ -162,8 +174,7 @@ impl Alarm {
 impl Validate for Alarm {
     fn is_valid(&self) -> bool {
         let bounded = 0.0..=1e12;
-        self.period.is_valid()
-            && [self.bar, self.budget, self.pause, self.age].iter().all(|x| bounded.contains(x))
+        self.period.is_valid() && [self.bar, self.budget, self.age].iter().all(|x| bounded.contains(x))
     }
 }
 
@@ -182,16 +193,17 @@ mod tests {
     fn silent_while_it_cannot_know() {
         let mut alarm = Alarm::new();
         assert_eq!(feed(&mut alarm, 0..575, 9.0), 0); // two days of five minutes
-        assert_eq!(feed(&mut alarm, 575..600, 9.0), 1);
+        assert_eq!(feed(&mut alarm, 575..580, 9.0), 1);
     }
 
     #[test]
     fn rings_less_and_less_often_for_the_same() {
         let mut alarm = Alarm::new();
         feed(&mut alarm, 0..600, 0.0);
-        assert_eq!(feed(&mut alarm, 600..696, 20.0), 1, "a third of a day of pause after the first");
+        assert_eq!(feed(&mut alarm, 600..720, 3.0), 1, "the same is no news for hours");
+        assert_eq!(feed(&mut alarm, 720..721, 9.0), 1, "but something far stronger is");
         let weeks: [usize; 3] = core::array::from_fn(|week| {
-            let start = 696 + 7 * 288 * week as i64;
+            let start = 721 + 7 * 288 * week as i64;
             feed(&mut alarm, start..start + 7 * 288, 3.0)
         });
         let [first, _, third] = weeks;
@@ -206,7 +218,7 @@ mod tests {
         let samples =
             |alarm: &mut Alarm, level: f32| (1..10_000).find(|_| alarm.settle(level, &Settings::DEFAULT));
         assert_eq!(samples(&mut alarm, 1.0), Some(12));
-        assert_eq!(feed(&mut alarm, 601..700, 5.0), 1);
+        assert_eq!(feed(&mut alarm, 613..700, 3.9), 1);
         assert_eq!(samples(&mut alarm, 5.0), Some(2000));
     }
 

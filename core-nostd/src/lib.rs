@@ -10,7 +10,7 @@
 //!
 //! | layer | modules | what it holds |
 //! |---|---|---|
-//! | ground | [`math`], [`rng`], [`array`] | the only door to `libm`, seeded random numbers, serde for `[T; N]` |
+//! | ground | [`math`], [`rng`], [`mod@array`] | the only door to `libm`, seeded random numbers, serde for `[T; N]` |
 //! | values and roles | [`sample`], [`traits`], [`compose`] | finite input by construction; what a learner can do; static pipelines |
 //! | parts | [`stats`], [`window`], [`quantile`], [`preprocess`] | running statistics and transformers |
 //! | detectors | [`anomaly`] | from a reading to evidence, in powers of ten |

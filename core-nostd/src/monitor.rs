@@ -19,7 +19,7 @@ pub struct Verdict {
     pub threshold: f32,
     /// An alert starts here; one that was open before gives way to it.
     pub fired: bool,
-    /// An alert ends here.
+    /// The level is no longer held; an alert that was open ends here.
     pub ended: bool,
 }
 
@@ -69,12 +69,13 @@ where
         let was_open = self.alarm.is_open();
         let score = self.detector.score_one(x).unwrap_or(0.0);
         let threshold = self.alarm.threshold(settings);
-        let fired = self.alarm.step(score, x.time(), settings) == Change::Fired;
+        let change = self.alarm.step(score, x.time(), settings);
+        let fired = change == Change::Fired;
         let because = fired.then(|| self.detector.explain_one(x));
-        if fired {
+        if change != Change::None {
             self.detector.protect(x);
         }
-        let level = if fired || was_open { self.detector.level_one(x) } else { score };
+        let level = if change != Change::None || was_open { self.detector.level_one(x) } else { score };
         let ended = self.alarm.settle(level, settings);
         if ended {
             self.detector.release();

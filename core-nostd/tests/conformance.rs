@@ -159,6 +159,26 @@ fn finds_the_shift_and_holds_its_level() {
     assert!(verdicts[1800..].iter().all(|v| v.level < 3.0));
 }
 
+/// At one reading a second a small alert must not make the channel deaf for a large fault minutes later.
+#[test]
+fn a_blip_does_not_hide_the_fault_that_follows() {
+    let (mut rng, mut monitor) = (Rng::new(8), Monitor::new(Detector::default()));
+    let value = |i: i64| match i {
+        1000 => 0.8,
+        3000..5000 => 2.0,
+        _ => 0.0,
+    };
+    let mut step = |i: i64| {
+        let x = moment(5.0 + 0.1 * rng.normal() + value(i), Some(i * 1000));
+        monitor.step(&x, &Settings::DEFAULT)
+    };
+    let verdicts: Vec<_> = (0..5000).map(&mut step).collect();
+    assert!(verdicts[1000].fired, "the blip");
+    assert!(verdicts[3000..3010].iter().any(|v| v.fired), "the fault");
+    let held = verdicts[3010..5000].iter().filter(|v| v.level >= 1.1).count();
+    assert!(held >= 1890, "the level is held in {held} of 1990 rows");
+}
+
 #[test]
 fn damaged_and_foreign_snapshots_are_refused() {
     each(|name, detector| {

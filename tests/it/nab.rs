@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use brooklet_tests::agent;
 use serde_json::Value;
 
-/// Half a point below what the figures in the README say.
-const STANDARD: f64 = 70.2;
+/// Half a point below what the README says.
+const STANDARD: f64 = 70.0;
 
 #[test]
 #[ignore = "needs the benchmark: point BROOKLET_NAB to a checkout of it (./tests/run does if it finds one)"]
@@ -18,7 +18,7 @@ fn the_default_detector_scores_on_nab_what_the_readme_says() {
     let score = |how: &str, profile: &str| report[how][profile].as_f64().unwrap();
     assert!(score("fixed", "standard") >= STANDARD, "{report:#}");
     assert!(score("nab", "standard") >= STANDARD, "{report:#}");
-    assert!(score("nab", "low_fp") >= 66.3 && score("nab", "low_fn") >= 73.3, "{report:#}");
+    assert!(score("nab", "low_fp") >= 66.0 && score("nab", "low_fn") >= 73.2, "{report:#}");
 }
 
 /// What users see is what is scored: the same alerts in a file's scores as in the evaluation's path.

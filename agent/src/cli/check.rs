@@ -6,9 +6,6 @@ use std::process::ExitCode;
 
 use crate::check::{self, Plan, Problems};
 
-/// `EX_CONFIG` of sysexits.h.
-const CONFIG: u8 = 78;
-
 /// Checks the configuration at `path`. All is well: a summary on stdout, exit code 0. Otherwise the problems,
 /// one a line, on stderr, exit code 78. With `json` an array of problems on stdout in either case.
 #[must_use]
@@ -32,7 +29,7 @@ pub fn run(path: &Path, json: bool) -> ExitCode {
             if !json {
                 eprintln!("{}", told(&problems));
             }
-            ExitCode::from(CONFIG)
+            ExitCode::from(super::exit::CONFIG)
         }
     }
 }

@@ -10,6 +10,9 @@ use crate::check::{self, Plan, Problems};
 use crate::store::{Store, StoreError};
 use crate::topology::Agent;
 
+/// Names the broker where neither an argument nor a file does.
+const BROKER_VARIABLE: &str = "BROOKLET_MQTT__URL";
+
 /// Learn from a broker's messages and publish alerts.
 #[derive(Debug, clap::Args)]
 pub struct RunArgs {
@@ -26,7 +29,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "FOLDER")]
     state_dir: Option<PathBuf>,
     /// Allow a broker on another host without user name and certificate.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "config")]
     insecure: bool,
 }
 
@@ -48,7 +51,8 @@ impl RunArgs {
 #[must_use]
 pub fn run(args: &RunArgs) -> ExitCode {
     // Lives as long as the agent.
-    let broker = if args.broker.is_none() && args.config.is_none() {
+    let named = args.broker.is_some() || args.config.is_some() || std::env::var_os(BROKER_VARIABLE).is_some();
+    let broker = if !named {
         match embedded_broker() {
             Ok(broker) => Some(broker),
             Err(message) => {
@@ -68,6 +72,12 @@ pub fn run(args: &RunArgs) -> ExitCode {
     };
     if let Some(folder) = &args.state_dir {
         plan.gateway.state_dir.clone_from(folder);
+        if args.config.is_none() {
+            // Two agents on one machine have two folders, and so need two sessions with the broker.
+            let own =
+                crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC).checksum(folder.as_os_str().as_encoded_bytes());
+            plan.broker.client_id = format!("{}-{own:08x}", plan.broker.client_id);
+        }
     }
     let store = match Store::open(&plan.gateway.state_dir) {
         Ok(store) => store,

@@ -80,7 +80,7 @@ impl Store {
         let in_folder = |source| StoreError::Folder { path: folder.to_owned(), source };
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(in_folder)?;
         let path = folder.join(FILE);
-        let database = match Database::create(&path) {
+        let database = match create(&path) {
             Ok(database) => database,
             Err(DatabaseError::DatabaseAlreadyOpen) => return Err(StoreError::InUse(folder.to_owned())),
             Err(DatabaseError::Storage(StorageError::Io(source)))
@@ -100,9 +100,7 @@ impl Store {
             }
         };
         std::fs::set_permissions(&path, Permissions::from_mode(0o600)).map_err(in_folder)?;
-        let store = Self { database: Arc::new(database), path };
-        store.write(&[])?; // makes the tables
-        Ok(store)
+        Ok(Self { database: Arc::new(database), path })
     }
 
     /// Stores records in one durable transaction.
@@ -120,7 +118,6 @@ impl Store {
             let transaction = self.database.begin_write()?;
             {
                 let mut models = transaction.open_table(MODELS)?;
-                transaction.open_table(REFUSED)?;
                 for (key, value) in entries {
                     models.insert(key.as_str(), value.as_slice())?;
                 }
@@ -138,7 +135,11 @@ impl Store {
         let read = || -> Result<Option<Saved>, redb::Error> {
             let models = self.database.begin_read()?.open_table(MODELS)?;
             let value = models.get(key(device, channel).as_str())?;
-            Ok(value.and_then(|value| decode(value.value())))
+            match value.map(|value| decode(value.value())) {
+                Some(None) => Err(redb::Error::Corrupted("the record cannot be understood".to_owned())),
+                Some(saved) => Ok(saved),
+                None => Ok(None),
+            }
         };
         read().map_err(|error| self.failed(&error))
     }
@@ -180,7 +181,8 @@ impl Restored {
     #[must_use]
     pub fn get(&self, device: &DeviceId, channel: &ChannelId) -> Option<Saved> {
         self.0.as_ref()?.load(device, channel).unwrap_or_else(|error| {
-            warn!(%device, %channel, "not restored: {error}");
+            warn!(%device, %channel, "not restored, it learns anew: {error}");
+            self.put_aside(device, channel);
             None
         })
     }
@@ -190,6 +192,25 @@ impl Restored {
         if let Some(Err(error)) = self.0.as_ref().map(|store| store.put_aside(device, channel)) {
             warn!(%device, %channel, "the refused model could not be kept: {error}");
         }
+    }
+}
+
+/// Some kinds of damage make the library panic where it could report: that is damage as well.
+fn create(path: &Path) -> Result<Database, DatabaseError> {
+    let opened = std::panic::catch_unwind(|| -> Result<Database, redb::Error> {
+        let database = Database::create(path)?;
+        let transaction = database.begin_write()?;
+        transaction.open_table(MODELS)?;
+        transaction.open_table(REFUSED)?;
+        transaction.commit()?;
+        Ok(database)
+    });
+    match opened {
+        Ok(Ok(database)) => Ok(database),
+        Ok(Err(redb::Error::DatabaseAlreadyOpen)) => Err(DatabaseError::DatabaseAlreadyOpen),
+        Ok(Err(redb::Error::Io(error))) => Err(DatabaseError::Storage(StorageError::Io(error))),
+        Ok(Err(error)) => Err(DatabaseError::Storage(StorageError::Corrupted(error.to_string()))),
+        Err(_) => Err(DatabaseError::Storage(StorageError::Corrupted("it cannot be read".to_owned()))),
     }
 }
 
@@ -248,6 +269,19 @@ mod tests {
         let bad = std::fs::read_dir(folder.path()).unwrap().flatten();
         let bad: Vec<_> = bad.filter(|file| file.file_name().to_string_lossy().contains(".bad-")).collect();
         assert_eq!(bad.len(), 1);
+    }
+
+    #[test]
+    fn damage_in_the_middle_is_kept_aside_too() {
+        let folder = tempfile::tempdir().unwrap();
+        Store::open(folder.path()).unwrap().save(&[record("a", 1)]).unwrap();
+        let path = folder.path().join(FILE);
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes.iter_mut().skip(4096).step_by(97).for_each(|byte| *byte ^= 0xff);
+        std::fs::write(&path, bytes).unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        store.save(&[record("b", 2)]).unwrap();
+        assert!(store.load(&DeviceId("d".into()), &ChannelId("b".into())).unwrap().is_some());
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! `brooklet demo`: a simulated works, the real agent, and a broker between them.
-#![allow(clippy::print_stdout, reason = "alerts and the summary are data")]
 
 mod judge;
 mod play;
 pub mod view;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -65,14 +65,21 @@ fn tell(report: &Report, json: bool) {
     if json {
         print_json(&serde_json::json!({ "summary": report.summary() }));
     } else {
-        println!("{}", report.table());
+        print_line(&report.table());
     }
 }
 
 fn print_json(value: &impl serde::Serialize) {
     match serde_json::to_string(value) {
-        Ok(line) => println!("{line}"),
+        Ok(line) => print_line(&line),
         Err(problem) => eprintln!("cannot write JSON: {problem}"),
+    }
+}
+
+/// Whoever reads may stop reading: `| head` is no error.
+fn print_line(line: &str) {
+    if writeln!(std::io::stdout(), "{line}").is_err() {
+        std::process::exit(0);
     }
 }
 

@@ -17,6 +17,8 @@ pub(super) struct Table {
     separator: u8,
     width: usize,
     time: Option<TimeAt>,
+    /// The column that stands for the time in the output although it is not understood.
+    label: Option<usize>,
     names: Vec<String>,
     channels: Vec<usize>,
     others: Vec<Other>,
@@ -59,6 +61,7 @@ impl Table {
             separator,
             width: texts.len(),
             time: None,
+            label: None,
             names: Vec::new(),
             channels: Vec::new(),
             others: Vec::new(),
@@ -96,7 +99,7 @@ impl Table {
         };
         let cell = |column: usize| bare(raw(column));
         let time_text = match self.time {
-            None => &b""[..],
+            None => self.label.map_or(&b""[..], raw),
             Some(TimeAt::One(column)) => raw(column),
             Some(TimeAt::Two(date, time)) => {
                 join(cell(date), cell(time), &mut parsed.time_text);
@@ -115,7 +118,7 @@ impl Table {
             for (value, &column) in parsed.values.iter_mut().zip(&self.channels) {
                 *value = number(cell(column), self.separator);
             }
-            if !time_text.is_empty() {
+            if self.time.is_some() && !time_text.is_empty() {
                 parsed.time = parse_time_bytes(bare(time_text));
             }
             for other in self.others.iter_mut().filter(|other| other.numeric_since.is_none()) {
@@ -172,7 +175,7 @@ impl Table {
 
     fn find_channels(&mut self, header: &[String], lines: Head<'_>, ignore: &[String]) {
         let mut numeric = vec![false; self.width];
-        for (_, line) in lines {
+        for (_, line) in lines.clone() {
             if !split(line, self.separator, &mut self.fields) || self.fields.len() != self.width {
                 continue;
             }
@@ -194,10 +197,21 @@ impl Table {
             if is_time || ignore.contains(name) {
                 continue;
             }
+            let like_a_time = time_rank(name).is_some_and(|rank| rank != T);
+            if self.time.is_none() && self.label.is_none() && (like_a_time || column == 0 && !numeric) {
+                self.label = Some(column);
+                let first = self.first(column, &lines).unwrap_or_default();
+                let first = String::from_utf8_lossy(first);
+                self.notes.push(format!(
+                    "`{name}` is not in a form that is understood as a time (`{first}`): replayed without times; \
+                     write for example 2020-02-01 10:00:00"
+                ));
+                continue;
+            }
             if !numeric {
                 self.notes.push(format!("column `{name}` holds no numbers: ignored"));
                 self.others.push(Other { column, name: name.clone(), numeric_since: None });
-            } else if time_rank(name).is_some_and(|rank| rank != T) {
+            } else if like_a_time {
                 self.notes
                     .push(format!("column `{name}` is named like a time, but not used as one: ignored"));
             } else if name.starts_with(UNNAMED) {
