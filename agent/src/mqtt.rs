@@ -148,6 +148,9 @@ pub(crate) fn too_long(error: &ConnectionError) -> Option<usize> {
     }
 }
 
+/// A connection that lived this long was a good one: waiting starts over.
+pub(crate) const STEADY: Duration = Duration::from_secs(5);
+
 /// Waiting times between attempts: full jitter, doubling from 100 ms to 30 s.
 #[derive(Debug)]
 pub(crate) struct Backoff {

@@ -15,7 +15,7 @@ use super::Topics;
 use super::outbox::{Outbox, Outgoing, Priority};
 use crate::alert::{Alert, Change, State};
 use crate::ledger::{Count, Ledger};
-use crate::mqtt::{Backoff, explain};
+use crate::mqtt::{Backoff, STEADY, explain};
 use crate::reading::Timestamp;
 use crate::worker::Finding;
 
@@ -93,11 +93,12 @@ impl MqttSink {
 async fn poll(mut events: EventLoop, link: watch::Sender<Link>) {
     let mut backoff = Backoff::new();
     let mut last_complaint = String::new();
+    let mut connected_at = None;
     loop {
         match events.poll().await {
             Ok(Event::Incoming(Packet::ConnAck(_))) => {
                 info!("ready to publish");
-                backoff.reset();
+                connected_at = Some(Instant::now());
                 last_complaint.clear();
                 link.send_modify(|link| *link = Link { up: true, connections: link.connections + 1 });
             }
@@ -106,6 +107,9 @@ async fn poll(mut events: EventLoop, link: watch::Sender<Link>) {
             Err(ConnectionError::RequestsDone) => return,
             Err(error) => {
                 link.send_modify(|link| link.up = false);
+                if connected_at.take().is_some_and(|at| at.elapsed() >= STEADY) {
+                    backoff.reset();
+                }
                 let complaint = explain(&error);
                 if complaint != last_complaint {
                     warn!("publishing connection: {complaint}");

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rumqttc::{
     AckMode, AsyncClient, Event, EventLoop, ManualAck, MqttOptions, Outgoing, Packet, Publish, QoS,
@@ -16,7 +16,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::decode::MAX_PAYLOAD;
 use crate::ledger::{Count, Ledger};
-use crate::mqtt::{Backoff, explain, too_long};
+use crate::mqtt::{Backoff, STEADY, explain, too_long};
 use crate::reading::{RawMessage, Timestamp};
 use crate::router::{Delivery, Router};
 
@@ -34,6 +34,9 @@ const LONGEST: usize = 16 * 1024 * 1024;
 /// A filter that is never subscribed to; to unsubscribe from it is a question that every broker answers.
 const NO_FILTER: &str = "brooklet/none";
 
+/// So many connections cut short in a row are no accident.
+const CUT_SHORT: u32 = 3;
+
 /// Everything the source needs.
 pub(crate) struct MqttSource {
     pub(crate) options: MqttOptions,
@@ -49,19 +52,35 @@ impl MqttSource {
         let window = Arc::new(AckWindow::default());
         let mut backoff = Backoff::new();
         let mut last_complaint = String::new();
+        let mut cut_short = 0;
         self.options.set_ack_mode(AckMode::Manual);
         loop {
             // A new client for each connection: an acknowledgement of the old one has nowhere to go.
             let (client, events) = AsyncClient::builder(self.options.clone()).capacity(REQUESTS).build();
             window.begin(client.clone());
+            let began = Instant::now();
             let stopped = stopped(self.stop.clone(), client.clone(), window.clone());
             tokio::select! {
-                () = self.connection(&client, events, &window, &mut backoff, &mut last_complaint) => {}
+                () = self.connection(&client, events, &window, &mut last_complaint) => {}
                 () = stopped => break,
             }
+            let connected = window.is_connected();
             window.end();
             if *self.stop.borrow() {
                 break;
+            }
+            if began.elapsed() >= STEADY {
+                backoff.reset();
+                cut_short = 0;
+            } else if connected {
+                cut_short += 1;
+                if cut_short == CUT_SHORT {
+                    let id = self.options.client_id();
+                    warn!(
+                        "the broker cuts each connection soon after it was made; does another client use the client \
+                           id {id}? mqtt.client_id or gateway.name sets this one's"
+                    );
+                }
             }
             self.ledger.add(Count::Disconnects, 1);
             let mut stop = self.stop.clone();
@@ -79,7 +98,6 @@ impl MqttSource {
         client: &AsyncClient,
         mut events: EventLoop,
         window: &Arc<AckWindow>,
-        backoff: &mut Backoff,
         last_complaint: &mut String,
     ) {
         loop {
@@ -101,7 +119,6 @@ impl MqttSource {
                     }
                 }
                 Ok(Event::Incoming(Packet::SubAck(ack))) => {
-                    backoff.reset();
                     for (code, (filter, _)) in ack.return_codes.iter().zip(&self.filters) {
                         if matches!(code, SubscribeReasonCode::Failure) {
                             error!(filter, "the broker refuses this subscription; check its access rules");
