@@ -53,6 +53,47 @@ where
     deserializer.deserialize_tuple(N, Elements(PhantomData))
 }
 
+/// The same for `[[T; M]; N]`: `#[serde(with = "crate::array::nested")]`.
+pub mod nested {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Clone, Copy, Serialize, Deserialize)]
+    #[serde(bound(serialize = "T: Serialize", deserialize = "T: Deserialize<'de> + Copy + Default"))]
+    struct Row<T: Copy + Default, const M: usize>(#[serde(with = "crate::array")] [T; M]);
+
+    impl<T: Copy + Default, const M: usize> Default for Row<T, M> {
+        fn default() -> Self {
+            Self([T::default(); M])
+        }
+    }
+
+    /// Writes the rows in order.
+    ///
+    /// # Errors
+    /// Whatever the serializer reports.
+    pub fn serialize<S: Serializer, T: Serialize + Copy + Default, const M: usize, const N: usize>(
+        rows: &[[T; M]; N],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        super::serialize(&rows.map(Row), serializer)
+    }
+
+    /// Reads exactly `N` rows of `M` elements.
+    ///
+    /// # Errors
+    /// Fewer elements, or whatever the deserializer reports.
+    pub fn deserialize<'de, D, T, const M: usize, const N: usize>(
+        deserializer: D,
+    ) -> Result<[[T; M]; N], D::Error>
+    where
+        D: Deserializer<'de>,
+        T: Deserialize<'de> + Copy + Default,
+    {
+        let rows: [Row<T, M>; N] = super::deserialize(deserializer)?;
+        Ok(rows.map(|row| row.0))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,5 +109,16 @@ mod tests {
         assert_eq!(used.len(), 40);
         assert_eq!(postcard::from_bytes::<Long>(used).unwrap(), long);
         assert!(postcard::from_bytes::<Long>(&[1, 2, 3]).is_err());
+    }
+    #[derive(Serialize, Deserialize, PartialEq, Debug)]
+    struct Matrix(#[serde(with = "crate::array::nested")] [[u8; 40]; 3]);
+
+    #[test]
+    fn a_matrix_row_by_row() {
+        let mut bytes = [0; 128];
+        let matrix = Matrix(core::array::from_fn(|i| [i as u8; 40]));
+        let used = postcard::to_slice(&matrix, &mut bytes).unwrap();
+        assert_eq!((used.len(), used[39], used[40]), (120, 0, 1));
+        assert_eq!(postcard::from_bytes::<Matrix>(used).unwrap(), matrix);
     }
 }

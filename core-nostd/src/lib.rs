@@ -1,7 +1,11 @@
 #![no_std]
 #![deny(missing_docs)]
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-#![cfg_attr(test, allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::panic))]
+#![deny(clippy::arithmetic_side_effects)]
+#![cfg_attr(
+    test,
+    allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::panic, clippy::arithmetic_side_effects)
+)]
 //! Fixed-memory online learners for sensor streams: no heap, no clock, no IO, no panics, and the same bits on a
 //! microcontroller as on a server.
 //!
@@ -50,6 +54,8 @@ pub mod rng;
 pub mod compose;
 pub mod sample;
 pub mod traits;
+
+pub mod registry;
 
 pub mod preprocess;
 pub mod quantile;

@@ -37,6 +37,77 @@ pub fn cos(x: f32) -> f32 {
     libm::cosf(x)
 }
 
+/// Sine of an angle in radians.
+#[must_use]
+pub fn sin(x: f32) -> f32 {
+    libm::sinf(x)
+}
+
+/// Hyperbolic tangent.
+#[must_use]
+pub fn tanh(x: f32) -> f32 {
+    libm::tanhf(x)
+}
+
+/// `e^x`; infinite from 89 on.
+#[must_use]
+pub fn exp(x: f32) -> f32 {
+    libm::expf(x)
+}
+
+/// `e^x - 1`, exact near 0.
+#[must_use]
+pub fn exp_m1(x: f32) -> f32 {
+    libm::expm1f(x)
+}
+
+/// `ln(1 + x)`, exact near 0.
+#[must_use]
+pub fn ln_1p(x: f32) -> f32 {
+    libm::log1pf(x)
+}
+
+/// `x^y`.
+#[must_use]
+pub fn pow(x: f32, y: f32) -> f32 {
+    libm::powf(x, y)
+}
+
+/// Complementary error function.
+#[must_use]
+pub fn erfc(x: f32) -> f32 {
+    libm::erfcf(x)
+}
+
+/// The largest whole number that is not above `x`.
+#[must_use]
+pub fn floor(x: f32) -> f32 {
+    libm::floorf(x)
+}
+
+/// The smallest whole number that is not below `x`.
+#[must_use]
+pub fn ceil(x: f32) -> f32 {
+    libm::ceilf(x)
+}
+
+/// The nearest whole number; halves go away from 0.
+#[must_use]
+pub fn round(x: f32) -> f32 {
+    libm::roundf(x)
+}
+
+/// The logistic function `1 / (1 + e^-x)`, without overflow.
+#[must_use]
+pub fn sigmoid(x: f32) -> f32 {
+    if x >= 0.0 {
+        1.0 / (1.0 + exp(-x))
+    } else {
+        let e = exp(x);
+        e / (1.0 + e)
+    }
+}
+
 /// Absolute value.
 #[must_use]
 pub const fn abs(x: f32) -> f32 {
@@ -58,6 +129,12 @@ pub const fn min(a: f32, b: f32) -> f32 {
 
 /// Numbers that are large enough for every sensor and small enough for their squares and sums to stay finite.
 pub const LIMIT: f32 = 1e18;
+
+/// `x` within `low..=high`; never panics, unlike the standard library's.
+#[must_use]
+pub const fn clamp(x: f32, low: f32, high: f32) -> f32 {
+    max(min(x, high), low)
+}
 
 /// Brings any finite number into `-LIMIT..=LIMIT`.
 #[must_use]

@@ -92,12 +92,13 @@ impl core::error::Error for Error {}
 pub fn save<'a, T: Snapshot>(state: &T, digest: u32, buffer: &'a mut [u8]) -> Result<&'a [u8], Error> {
     let room = buffer.get_mut(HEADER..).ok_or(Error::NoRoom)?;
     let length = postcard::to_slice(state, room).map_err(|_| Error::NoRoom)?.len();
-    let (front, rest) = buffer.split_at_mut_checked(HEADER + length).ok_or(Error::NoRoom)?;
+    let end = HEADER.saturating_add(length);
+    let (front, rest) = buffer.split_at_mut_checked(end).ok_or(Error::NoRoom)?;
     let header = Header { kind: T::KIND, shape: shape::<T>(), digest, length: length as u32 };
     front.get_mut(..HEADER).ok_or(Error::NoRoom)?.copy_from_slice(&header.to_bytes());
     let checksum = CRC.checksum(front);
     rest.get_mut(..CHECKSUM).ok_or(Error::NoRoom)?.copy_from_slice(&checksum.to_le_bytes());
-    buffer.get(..HEADER + length + CHECKSUM).ok_or(Error::NoRoom)
+    buffer.get(..end.saturating_add(CHECKSUM)).ok_or(Error::NoRoom)
 }
 
 /// Reads a state that [`save`] wrote under the same `digest`. Bytes after it are ignored.
@@ -109,7 +110,7 @@ pub fn load<T: Snapshot>(bytes: &[u8], digest: u32) -> Result<T, Error> {
     let header = Header::from_bytes(header)?;
     let length = header.length as usize;
     let state = state.get(..length).ok_or(Error::Truncated)?;
-    let end = HEADER + length;
+    let end = HEADER.saturating_add(length);
     let checksum =
         bytes.get(end..).and_then(|rest| rest.first_chunk::<CHECKSUM>()).ok_or(Error::Truncated)?;
     if CRC.checksum(bytes.get(..end).ok_or(Error::Truncated)?) != u32::from_le_bytes(*checksum) {

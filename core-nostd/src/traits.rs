@@ -1,8 +1,27 @@
 //! The roles. Small traits with associated types: memory is a matter of the structs (const generics), never of the
-//! roles. A role arrives here with its first learner.
+//! roles.
 //!
-//! Two laws hold for every learner and are tested over the registry: scoring never changes state, and the same
-//! samples in the same order give the same bits.
+//! | to learn from | role | gives |
+//! |---|---|---|
+//! | samples | [`Statistic`] | a running figure |
+//! | | [`Transformer`] | another sample |
+//! | | [`Windower`] | a summary whenever a window closes |
+//! | | [`AnomalyDetector`] | evidence in powers of ten |
+//! | | [`Scorer`] | strangeness on a scale of its own |
+//! | | [`DriftDetector`] | has the stream changed |
+//! | | [`Threshold`] | where rare begins |
+//! | | [`Forecaster`] | what comes next, with its uncertainty |
+//! | | [`Prognoser`] | how long until a limit |
+//! | | [`Clusterer`] | which group |
+//! | | [`Fuser`] | one score from several |
+//! | samples with answers | [`Regressor`] | a number |
+//! | | [`Classifier`] | a class and how sure |
+//! | keys | [`Sketch`] | an estimate for a key |
+//! | events | [`Matcher`] | a pattern that completed |
+//!
+//! Three laws hold for every learner and are tested over the registry: scoring never changes state, the same samples
+//! in the same order give the same bits, and what is not known yet is `None`, never 0 or NaN. Plain `f32` inputs are
+//! finite: [`Sample`](crate::sample::Sample) and [`Moment`](crate::sample::Moment) see to that where data comes in.
 
 /// Learns from one sample at a time in bounded memory.
 pub trait Learner {
@@ -61,6 +80,145 @@ pub trait Statistic: Learner {
 
     /// The figure now; `None` before it means anything.
     fn value(&self) -> Option<Self::Output>;
+}
+
+/// Summaries of stretches of a stream.
+pub trait Windower: Learner {
+    /// The summary of a window.
+    type Output;
+
+    /// The window that the last sample closed, if it closed one.
+    fn closed(&self) -> Option<Self::Output>;
+}
+
+/// Says how strange a sample is on a scale of its own: larger is stranger, always finite.
+/// [`Calibrated`](crate::anomaly::Calibrated) turns it into evidence.
+pub trait Scorer: Learner {
+    /// Strangeness of `x`; `None` while too little was learnt. Never learns.
+    fn raw_one(&self, x: &Self::Input) -> Option<f32>;
+}
+
+/// Notices that a stream is not what it was. Input is a measurement, or 1 for an error and 0 for none.
+pub trait DriftDetector: Learner<Input = f32> {
+    /// True if the last sample raised the alarm. The detector has then already started over, as its paper has it.
+    fn drifted(&self) -> bool;
+
+    /// True if the last sample raised a warning. Detectors without a warning level never do.
+    fn warned(&self) -> bool {
+        false
+    }
+}
+
+/// Says from which value on a score is rare.
+pub trait Threshold: Learner<Input = f32> {
+    /// The threshold now; `None` while too little was learnt.
+    fn threshold(&self) -> Option<f32>;
+}
+
+/// What is expected, and how far off it may be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Forecast {
+    /// The expected value.
+    pub value: f32,
+    /// Standard deviation of the error of such a forecast; 0 or more. About 95 % lie within twice of it.
+    pub sd: f32,
+}
+
+/// Says what comes next.
+pub trait Forecaster: Learner<Input = f32> {
+    /// The value `ahead` samples after the last one; 1 is the next, 0 counts as 1. `None` while too little was learnt.
+    fn forecast(&self, ahead: u16) -> Option<Forecast>;
+}
+
+/// Samples until a limit is reached.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Remaining {
+    /// Expected number of samples.
+    pub samples: f32,
+    /// With nine chances in ten not sooner than this.
+    pub soonest: f32,
+    /// With nine chances in ten not later than this.
+    pub latest: f32,
+}
+
+/// Says how long it will be until a limit is reached.
+pub trait Prognoser: Learner<Input = f32> {
+    /// Time left; `None` while too little was learnt or while the limit is not being approached.
+    fn remaining(&self) -> Option<Remaining>;
+}
+
+/// Sorts samples into groups that it makes up by itself.
+pub trait Clusterer: Learner {
+    /// The group of `x`; `None` while there are none. Never learns.
+    fn assign_one(&self, x: &Self::Input) -> Option<u8>;
+}
+
+/// Makes one score of `K` scores; learns which of them to trust where it can.
+pub trait Fuser: Learner {
+    /// The fused score. Never learns.
+    fn fuse(&self, scores: &Self::Input) -> Option<f32>;
+}
+
+/// Learns from samples with answers.
+pub trait Supervised {
+    /// What one sample is.
+    type Input;
+    /// What an answer is.
+    type Target;
+
+    /// Learns that `y` is the answer for `x`; never predicts. The answer may come late.
+    fn learn_one(&mut self, x: &Self::Input, y: &Self::Target);
+
+    /// Back to the state of `new`, to the bit.
+    fn reset(&mut self);
+}
+
+/// Predicts a number.
+pub trait Regressor: Supervised<Target = f32> {
+    /// The answer expected for `x`; `None` while nothing was learnt. Never learns.
+    fn predict_one(&self, x: &Self::Input) -> Option<f32>;
+}
+
+/// Predicts one of `C` classes, numbered from 0.
+pub trait Classifier: Supervised<Target = u8> {
+    /// A share for each class, usually `[f32; C]`.
+    type Shares: AsRef<[f32]>;
+
+    /// How likely each class is, 0 to 1, summing to 1; `None` while nothing was learnt. Never learns.
+    fn proba_one(&self, x: &Self::Input) -> Option<Self::Shares>;
+
+    /// The likeliest class; of equal ones the first.
+    fn predict_one(&self, x: &Self::Input) -> Option<u8> {
+        let shares = self.proba_one(x)?;
+        let mut best: Option<(u8, f32)> = None;
+        for (class, share) in (0..=u8::MAX).zip(shares.as_ref()) {
+            if best.is_none_or(|(_, most)| *share > most) {
+                best = Some((class, *share));
+            }
+        }
+        best.map(|(class, _)| class)
+    }
+}
+
+/// Answers questions about many keys in little memory. A key is a hash or a number.
+pub trait Sketch: Learner<Input = u64> {
+    /// The estimate for `key`: how often, how many different, or 1 for seen and 0 for not seen.
+    fn estimate_one(&self, key: u64) -> f32;
+}
+
+/// Finds patterns of events.
+pub trait Matcher: Learner {
+    /// What a match tells.
+    type Match;
+
+    /// The pattern that the last event completed, if it completed one.
+    fn matched(&self) -> Option<Self::Match>;
+}
+
+/// Two states of one kind become the state of having learnt both streams.
+pub trait Merge {
+    /// Takes in what `other` learnt.
+    fn merge(&mut self, other: &Self);
 }
 
 /// Checks a state that came from outside (flash, disk, network).

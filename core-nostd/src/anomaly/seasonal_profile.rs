@@ -56,9 +56,9 @@ impl<const HORIZON: u32> SeasonalProfile<HORIZON> {
 
     fn slot(time: i64) -> usize {
         // 1970-01-01 was a Thursday: 0 is Monday, 5 and 6 are the weekend.
-        let weekday = (time.div_euclid(DAY) + 3).rem_euclid(7);
+        let weekday = time.div_euclid(DAY).saturating_add(3).rem_euclid(7);
         let half_hour = (time.rem_euclid(DAY) / HALF_HOUR) as usize;
-        if weekday >= 5 { half_hour + SLOTS / 2 } else { half_hour }
+        if weekday >= 5 { half_hour.saturating_add(SLOTS / 2) } else { half_hour }
     }
 
     /// The usual value at that time; `None` where nothing was seen yet.

@@ -75,8 +75,10 @@ impl<const HALF_LIFE: u32> LogHistogram<HALF_LIFE> {
         let inside = place - bin as f32;
         let block = bin / BLOCK;
         let own = self.bins.get(bin).copied().unwrap_or(0.0) * (1.0 - inside);
-        let near: f32 = self.bins.iter().take((block + 1) * BLOCK).skip(bin + 1).sum();
-        let far: f32 = self.blocks.iter().skip(block + 1).sum();
+        let next_block = block.saturating_add(1);
+        let near: f32 =
+            self.bins.iter().take(next_block.saturating_mul(BLOCK)).skip(bin.saturating_add(1)).sum();
+        let far: f32 = self.blocks.iter().skip(next_block).sum();
         let all: f32 = self.blocks.iter().sum();
         let (tail, all) = ((own + near + far) / self.increment, all / self.increment);
         Some(math::max(-math::log10((tail + 0.5) / (all + 1.0)), 0.0))
