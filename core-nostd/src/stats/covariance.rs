@@ -19,8 +19,8 @@ use crate::traits::{Learner, Merge, Statistic, Validate};
 /// use brooklet_core::{sample::Sample, stats::Covariance};
 /// use brooklet_core::traits::Learner;
 /// let mut covariance = Covariance::<2, { u32::MAX }>::new(1);
-/// for x in [[0.0, 1.0], [1.0, 3.0], [2.0, 5.0]] { covariance.learn_one(&Sample::new(x).unwrap()); }
-/// assert_eq!((covariance.covariance(0, 1), covariance.correlation(0, 1)), (Some(2.0), Some(1.0)));
+/// for x in [[0.0, 2.0], [1.0, 4.0]] { covariance.learn_one(&Sample::new(x).unwrap()); }
+/// assert_eq!((covariance.covariance(0, 1), covariance.correlation(0, 1)), (Some(1.0), Some(1.0)));
 /// ```
 /// Source: P. Pébay, Formulas for robust, one-pass parallel computation of covariances and arbitrary-order statistical
 /// moments, Sandia 2008, doi:10.2172/1028931. Checked against numpy's `cov` and `corrcoef`.
