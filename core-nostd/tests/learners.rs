@@ -69,6 +69,7 @@ macro_rules! families {
 
 families! {
     anomaly: detector brooklet_core::anomaly::Detector,
+    drift: drift brooklet_core::drift::AnyDriftDetector,
 }
 
 const LEN: usize = 1200;
