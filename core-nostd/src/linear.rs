@@ -81,6 +81,12 @@ pub struct Linear<const N: usize> {
     intercept: f32,
 }
 
+impl<const N: usize> Default for Linear<N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<const N: usize> Linear<N> {
     /// All zero.
     #[must_use]
@@ -88,10 +94,10 @@ impl<const N: usize> Linear<N> {
         Self { weights: [0.0; N], intercept: 0.0 }
     }
 
-    /// All zero but for the intercept.
+    /// Of given weights, within ±[`math::LIMIT`].
     #[must_use]
-    pub const fn with_intercept(intercept: f32) -> Self {
-        Self { weights: [0.0; N], intercept: math::limit(intercept) }
+    pub const fn of(weights: [f32; N], intercept: f32) -> Self {
+        Self { weights, intercept }
     }
 
     /// A weight a feature.
@@ -120,11 +126,17 @@ impl<const N: usize> Linear<N> {
         self.intercept = math::limit(self.intercept + by_intercept);
     }
 
-    /// `w *= keep`, the step of an L2 penalty: the intercept has none.
+    /// `w *= keep`, the step of an L2 penalty; not the intercept.
     pub fn shrink(&mut self, keep: f32) {
         for weight in &mut self.weights {
             *weight *= keep;
         }
+    }
+
+    /// [`shrink`](Self::shrink) the intercept too.
+    pub fn shrink_all(&mut self, keep: f32) {
+        self.shrink(keep);
+        self.intercept *= keep;
     }
 }
 
