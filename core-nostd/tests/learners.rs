@@ -69,6 +69,9 @@ macro_rules! families {
 
 families! {
     anomaly: detector brooklet_core::anomaly::Detector,
+    classify: classifier brooklet_core::classify::AnyClassifier<4, 3>,
+    cluster: clusterer brooklet_core::cluster::AnyClusterer<4>,
+    regress: regressor brooklet_core::regress::AnyRegressor<4>,
 }
 
 const LEN: usize = 1200;

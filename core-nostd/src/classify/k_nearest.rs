@@ -86,7 +86,8 @@ impl<const N: usize, const C: usize, const P: usize, const K: usize> KNearest<N,
     }
 
     fn remember(&mut self, place: usize, x: [f32; N], y: u8) {
-        let slot = self.points.get_mut(place).zip(self.classes.get_mut(place)).zip(self.credits.get_mut(place));
+        let slot =
+            self.points.get_mut(place).zip(self.classes.get_mut(place)).zip(self.credits.get_mut(place));
         if let Some(((point, class), credit)) = slot {
             (*point, *class, *credit) = (x, y, 0);
         }
@@ -119,7 +120,8 @@ impl<const N: usize, const C: usize, const P: usize, const K: usize> Supervised 
             return;
         }
         let oldest = usize::from(self.oldest);
-        let by_age = self.credits.iter().enumerate().skip(oldest).chain(self.credits.iter().enumerate().take(oldest));
+        let by_age =
+            self.credits.iter().enumerate().skip(oldest).chain(self.credits.iter().enumerate().take(oldest));
         if let Some((place, _)) = by_age.min_by_key(|(_, credit)| **credit) {
             self.remember(place, x, *y);
             let next = place.saturating_add(1);
@@ -140,7 +142,9 @@ impl<const N: usize, const C: usize, const P: usize, const K: usize> Classifier 
         let voters = neighbours.iter().flatten().count() as f32;
         let mut shares = [0.0; C];
         for (place, _) in neighbours.iter().flatten() {
-            if let Some(share) = self.classes.get(*place).and_then(|class| shares.get_mut(usize::from(*class))) {
+            if let Some(share) =
+                self.classes.get(*place).and_then(|class| shares.get_mut(usize::from(*class)))
+            {
                 *share += 1.0;
             }
         }

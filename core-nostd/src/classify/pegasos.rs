@@ -89,6 +89,9 @@ impl<const N: usize> Binary for Pegasos<N> {
 
 impl<const N: usize> Validate for Pegasos<N> {
     fn is_valid(&self) -> bool {
-        self.line.is_valid() && (1e-6..=1.0).contains(&self.lambda) && self.remember >= 2 && self.t <= self.remember
+        self.line.is_valid()
+            && (1e-6..=1.0).contains(&self.lambda)
+            && self.remember >= 2
+            && self.t <= self.remember
     }
 }

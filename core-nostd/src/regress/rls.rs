@@ -146,7 +146,13 @@ impl<const N: usize> Validate for Rls<N> {
         // Twice the bound on the trace is more than any entry of a covariance can reach.
         let bound = 2.0 * self.bound();
         self.line.is_valid()
-            && self.inner.iter().flatten().chain(&self.edge).chain([&self.corner]).all(|p| math::abs(*p) <= bound)
+            && self
+                .inner
+                .iter()
+                .flatten()
+                .chain(&self.edge)
+                .chain([&self.corner])
+                .all(|p| math::abs(*p) <= bound)
             && (0.9..=1.0).contains(&self.forgetting)
             && (0.001..=1e6).contains(&self.start)
     }
