@@ -36,5 +36,6 @@ macro_rules! families {
 }
 
 families! {
+    drift in "drift.rs",
     stats in "stats.rs",
 }
