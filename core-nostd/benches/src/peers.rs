@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use brooklet_benches::every::WIDTH;
 use brooklet_benches::race::{Contender, Data, Outcome, Race};
-use brooklet_core::preprocess as ours_preprocess;
+use brooklet_core::{anomaly, classify, cluster, drift, preprocess, quantile, regress, stats};
 use brooklet_core::sample::Sample;
 use brooklet_core::traits as role;
 use irithyll::StreamingLearner;
@@ -41,6 +41,64 @@ mod ours {
         Some(contender(NAME, move |i| {
             black_box(l.transform_one(&d.samples[i]));
             l.learn_one(&d.samples[i]);
+        }))
+    }
+
+    pub fn regressor<L>(d: Rows, mut l: L) -> Option<Contender>
+    where
+        L: role::Regressor<Input = Sample<WIDTH>> + 'static,
+    {
+        Some(contender(NAME, move |i| {
+            black_box(l.predict_one(&d.samples[i]));
+            l.learn_one(&d.samples[i], &d.targets[i]);
+        }))
+    }
+
+    pub fn classifier<L>(d: Rows, mut l: L) -> Option<Contender>
+    where
+        L: role::Classifier<Input = Sample<WIDTH>> + 'static,
+    {
+        Some(contender(NAME, move |i| {
+            black_box(l.proba_one(&d.samples[i]));
+            l.learn_one(&d.samples[i], &d.labels[i]);
+        }))
+    }
+
+    pub fn binary<L>(d: Rows, mut l: L) -> Option<Contender>
+    where
+        L: classify::Binary<Input = Sample<WIDTH>> + 'static,
+    {
+        Some(contender(NAME, move |i| {
+            black_box(l.yes_one(&d.samples[i]));
+            l.learn_one(&d.samples[i], &(d.labels[i] == 1));
+        }))
+    }
+
+    pub fn clusterer<L: role::Clusterer<Input = Sample<WIDTH>> + 'static>(d: Rows, mut l: L) -> Option<Contender> {
+        Some(contender(NAME, move |i| {
+            black_box(l.assign_one(&d.samples[i]));
+            l.learn_one(&d.samples[i]);
+        }))
+    }
+
+    pub fn scorer<L: role::Scorer<Input = Sample<WIDTH>> + 'static>(d: Rows, mut l: L) -> Option<Contender> {
+        Some(contender(NAME, move |i| {
+            black_box(l.raw_one(&d.samples[i]));
+            l.learn_one(&d.samples[i]);
+        }))
+    }
+
+    pub fn watcher<L: role::DriftDetector + 'static>(d: Rows, mut l: L) -> Option<Contender> {
+        Some(contender(NAME, move |i| {
+            l.learn_one(&d.values[i]);
+            black_box(l.drifted());
+        }))
+    }
+
+    pub fn watcher_of_errors<L: role::DriftDetector + 'static>(d: Rows, mut l: L) -> Option<Contender> {
+        Some(contender(NAME, move |i| {
+            l.learn_one(&f32::from(d.labels[i]));
+            black_box(l.drifted());
         }))
     }
 
@@ -86,7 +144,7 @@ fn races(d: Rows) -> Vec<Race> {
     let mut race = |name, target, ours, peers| races.push(Race { name, ours, peers, target });
 
     let sgd = || rill_ml::optim::Optimizer::sgd(WIDTH, Default::default()).expect("valid");
-    race("linear SGD", 1.0, None, vec![
+    race("linear SGD", 1.0, ours::regressor(d, regress::Sgd::<WIDTH>::new(regress::Loss::Squared, 0.01, 0.0)), vec![
         streaming(d, irithyll::StreamingLinearModel::new(0.01), a_number),
         {
             let mut config = rill_ml::models::LinearRegressionConfig::default();
@@ -98,14 +156,8 @@ fn races(d: Rows) -> Vec<Race> {
             })
         },
     ]);
-    race("logistic SGD", 1.0, None, vec![
-        {
-            let mut l = irithyll::ClassificationWrapper::binary(Box::new(irithyll::StreamingLinearModel::new(0.01)));
-            contender(IRITHYLL, move |i| {
-                black_box(l.predict(&d.wide[i]));
-                l.train_one(&d.wide[i], a_class(d, i), 1.0);
-            })
-        },
+    // irithyll's classifier over its linear model is least squares on -1 and 1: another learner.
+    race("logistic SGD", 1.0, ours::binary(d, classify::Logistic::<WIDTH>::new(0.01, 0.0)), vec![
         {
             let mut config = rill_ml::models::LogisticRegressionConfig::default();
             config.optimizer = sgd();
@@ -116,10 +168,13 @@ fn races(d: Rows) -> Vec<Race> {
             })
         },
     ]);
-    race("RLS 8x8", 1.0, None, vec![
+    let aggressive = brooklet_core::linear::Aggressive::I { c: 0.01 };
+    race("passive-aggressive", 1.0, ours::regressor(d, regress::PaRegressor::<WIDTH>::new(aggressive, 0.1)), vec![]);
+    race("one-class SVM", 1.0, ours::scorer(d, anomaly::OneClassSvm::<WIDTH>::new(0.1, 0.01)), vec![]);
+    race("RLS 8x8", 1.0, ours::regressor(d, regress::Rls::<WIDTH>::new(0.999, 100.0)), vec![
         streaming(d, irithyll::RecursiveLeastSquares::with_fixed_forgetting(0.999, 100.0), a_number),
     ]);
-    race("standard scaler", 4.0, ours::transformer(d, ours_preprocess::StandardScaler::<WIDTH, 5000>::new()), vec![
+    race("standard scaler", 4.0, ours::transformer(d, preprocess::StandardScaler::<WIDTH, 5000>::new()), vec![
         {
             let mut l = irithyll::IncrementalNormalizer::with_n_features(WIDTH);
             contender(IRITHYLL, move |i| {
@@ -140,15 +195,21 @@ fn races(d: Rows) -> Vec<Race> {
             })
         },
     ]);
-    race("min-max scaler", 4.0, None, vec![{
+    race("min-max scaler", 4.0, ours::transformer(d, preprocess::MinMaxScaler::<WIDTH>::new(0.0)), vec![{
         let mut l = rill_ml::preprocessing::MinMaxScaler::new(WIDTH).expect("valid");
         contender(RILL, move |i| {
             black_box(l.transform(&d.wide[i]).ok());
             let _ = l.update(&d.wide[i]);
         })
     }]);
-    race("Gaussian naive Bayes 2 classes", 4.0, None, vec![
-        streaming(d, irithyll::GaussianNB::new(), a_class),
+    race("Gaussian naive Bayes 2 classes", 4.0, ours::classifier(d, classify::GaussianNb::<WIDTH, 2, 10_000>::new()), vec![
+        {
+            let mut l = irithyll::GaussianNB::new();
+            contender(IRITHYLL, move |i| {
+                black_box(l.predict_proba(&d.wide[i]));
+                l.train_one(&d.wide[i], a_class(d, i), 1.0);
+            })
+        },
         {
             let mut l = rill_ml::models::GaussianNaiveBayes::new(WIDTH, Default::default()).expect("valid");
             contender(RILL, move |i| {
@@ -157,7 +218,7 @@ fn races(d: Rows) -> Vec<Race> {
             })
         },
     ]);
-    race("k-means k=5", 1.0, None, vec![{
+    race("k-means k=5", 1.0, ours::clusterer(d, cluster::KMeans::<WIDTH, 5>::new(0.001)), vec![{
         let config = irithyll::StreamingKMeansConfig::builder(5).forgetting_factor(0.999).build().expect("valid");
         let mut l = irithyll::StreamingKMeans::new(config);
         contender(IRITHYLL, move |i| {
@@ -228,7 +289,7 @@ fn races(d: Rows) -> Vec<Race> {
         })
     }]);
     // Watching errors (1 for a fault, else 0), which is what it is for.
-    race("ADWIN", 1.0, None, vec![
+    race("ADWIN", 1.0, ours::watcher_of_errors(d, drift::Adwin::<5, 11>::new(0.002)), vec![
         {
             let mut l = irithyll_core::drift::adwin::Adwin::with_delta(0.002);
             contender(IRITHYLL_CORE, move |i| {
@@ -242,7 +303,7 @@ fn races(d: Rows) -> Vec<Race> {
             })
         },
     ]);
-    race("Page-Hinkley", 0.9, None, vec![
+    race("Page-Hinkley", 0.9, ours::watcher(d, drift::PageHinkley::new(50.0, 0.005)), vec![
         {
             let mut l = irithyll_core::drift::pht::PageHinkleyTest::with_params(0.005, 50.0);
             value(IRITHYLL_CORE, d, move |x| f64::from(l.update(x) as u8))
@@ -260,28 +321,28 @@ fn races(d: Rows) -> Vec<Race> {
             next
         })
     }]);
-    race("mean", 0.9, None, vec![water(d, watermill::mean::Mean::new()), {
+    race("mean", 0.9, ours::statistic(d, stats::Mean::new()), vec![water(d, watermill::mean::Mean::new()), {
         let mut l = rill_ml::stats::Mean::new();
         value(RILL, d, move |x| {
             let _ = l.update(x);
             l.value()
         })
     }]);
-    race("variance", 0.9, None, vec![water(d, watermill::variance::Variance::default()), {
+    race("variance", 0.9, ours::statistic(d, stats::Variance::new(1)), vec![water(d, watermill::variance::Variance::default()), {
         let mut l = rill_ml::stats::Variance::default();
         value(RILL, d, move |x| {
             let _ = l.update(x);
             l.value().unwrap_or(0.0)
         })
     }]);
-    race("EW mean", 0.9, None, vec![water(d, watermill::ewmean::EWMean::new(0.01)), {
+    race("EW mean", 0.9, ours::statistic(d, stats::EwMean::by_half_life(100.0)), vec![water(d, watermill::ewmean::EWMean::new(0.01)), {
         let mut l = rill_ml::stats::ExponentiallyWeightedMean::new(0.01).expect("valid");
         value(RILL, d, move |x| {
             let _ = l.update(x);
             l.value()
         })
     }]);
-    race("P² quantile", 0.9, None, vec![water(d, watermill::quantile::Quantile::new(0.9).expect("valid")), {
+    race("P² quantile", 0.9, ours::statistic(d, quantile::P2::new(0.9)), vec![water(d, watermill::quantile::Quantile::new(0.9).expect("valid")), {
         let mut l = rill_ml::stats::P2Quantile::new(0.9).expect("valid");
         value(RILL, d, move |x| {
             let _ = l.update(x);

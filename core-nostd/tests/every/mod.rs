@@ -22,6 +22,8 @@ use brooklet_core::traits::*;
 
 /// Features of a row.
 pub const WIDTH: usize = 8;
+/// Classes of the stream: no fault, fault.
+pub const CLASSES: usize = 2;
 
 /// One row of the stream: every role picks from it what it learns from.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -228,4 +230,12 @@ macro_rules! family {
 
 families! {
     detector brooklet_core::anomaly::Detector;
+    statistic brooklet_core::stats::AnyStatistic;
+    statistic brooklet_core::quantile::AnyQuantile;
+    transformer brooklet_core::preprocess::AnyTransformer<WIDTH>;
+    imputer brooklet_core::preprocess::AnyImputer;
+    drift brooklet_core::drift::AnyDriftDetector;
+    regressor brooklet_core::regress::AnyRegressor<WIDTH>;
+    classifier brooklet_core::classify::AnyClassifier<WIDTH, CLASSES>;
+    clusterer brooklet_core::cluster::AnyClusterer<WIDTH>;
 }
