@@ -139,7 +139,7 @@ impl<const N: usize, const C: usize, const P: usize, const K: usize> Classifier 
 
     fn proba_one(&self, x: &Sample<N>) -> Option<[f32; C]> {
         let neighbours = self.neighbours(&features(x));
-        let voters = neighbours.iter().flatten().count() as f32;
+        let voters = neighbours.iter().flatten().fold(0.0, |sum, _| sum + 1.0);
         let mut shares = [0.0; C];
         for (place, _) in neighbours.iter().flatten() {
             if let Some(share) =
