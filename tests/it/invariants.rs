@@ -76,6 +76,6 @@ fn risky_libraries_are_named_in_few_files() {
 #[test]
 fn firmware_is_not_in_the_workspace() {
     let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
-    assert!(manifest.contains(r#"members = ["core-nostd", "agent", "tests"]"#));
+    assert!(manifest.contains(r#"members = ["core-nostd", "agent", "tests", "tests/golden"]"#));
     assert!(manifest.contains(r#"exclude = ["firmware-examples""#));
 }
