@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::math;
-use crate::traits::{AnomalyDetector, Learner, Transformer, Validate};
+use crate::traits::{AnomalyDetector, Learner, Scorer, Transformer, Validate};
 
 /// First `A`, then `B` on what came out of `A`.
 ///
@@ -52,6 +52,12 @@ impl<A: Transformer, B: Learner<Input = A::Output>> Learner for Then<A, B> {
 impl<A: Transformer, B: AnomalyDetector<Input = A::Output>> AnomalyDetector for Then<A, B> {
     fn score_one(&self, x: &A::Input) -> Option<f32> {
         self.second.score_one(&self.first.transform_one(x)?)
+    }
+}
+
+impl<A: Transformer, B: Scorer<Input = A::Output>> Scorer for Then<A, B> {
+    fn raw_one(&self, x: &A::Input) -> Option<f32> {
+        self.second.raw_one(&self.first.transform_one(x)?)
     }
 }
 
