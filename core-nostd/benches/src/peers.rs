@@ -81,10 +81,20 @@ mod ours {
         }))
     }
 
-    pub fn scorer<L: role::Scorer<Input = Sample<WIDTH>> + 'static>(d: Rows, mut l: L) -> Option<Contender> {
+    pub fn scorer<L: role::Scorer<Input = Sample<WIDTH>> + 'static>(d: Rows, l: L) -> Option<Contender> {
+        let mut l = Box::new(l);
         Some(contender(NAME, move |i| {
             black_box(l.raw_one(&d.samples[i]));
             l.learn_one(&d.samples[i]);
+        }))
+    }
+
+    /// On the shingles that the peers make themselves.
+    pub fn forest<L: role::Scorer<Input = Sample<WIDTH>> + 'static>(d: Rows, l: L) -> Option<Contender> {
+        let mut l = Box::new(l);
+        Some(contender(NAME, move |i| {
+            black_box(l.raw_one(&d.shingles[i]));
+            l.learn_one(&d.shingles[i]);
         }))
     }
 
@@ -237,9 +247,9 @@ fn races(d: Rows) -> Vec<Race> {
             l.update(&d.wide[i]);
         })
     };
-    race("half-space trees 10 x h8", 2.5, None, vec![half_space(10, 8)]);
-    race("half-space trees 25 x h15", 2.5, None, vec![half_space(25, 15)]);
-    race("random cut forest 50 x 256 shingle 8", 4.0, None, vec![
+    race("half-space trees 10 x h8", 2.5, ours::scorer(d, anomaly::HalfSpaceTrees::<WIDTH, 10, 255>::new(250, 1)), vec![half_space(10, 8)]);
+    race("half-space trees 25 x h15", 2.5, ours::scorer(d, anomaly::HalfSpaceTrees::<WIDTH, 25, 32_767>::new(250, 1)), vec![half_space(25, 15)]);
+    race("random cut forest 50 x 256 shingle 8", 4.0, ours::forest(d, anomaly::RandomCutForest::<WIDTH, 50, 256>::new(0.1 / 256.0, 1)), vec![
         {
             let options = krcf::RandomCutForestOptions {
                 dimensions: 1,
@@ -375,6 +385,11 @@ fn races(d: Rows) -> Vec<Race> {
 fn rollable(_: impl RollableUnivariate<f32>) {}
 
 fn main() {
+    // The largest learners are made on the stack.
+    std::thread::Builder::new().stack_size(1 << 28).spawn(run).expect("a thread").join().expect("the races");
+}
+
+fn run() {
     let filter = std::env::args().skip(1).find(|a| !a.starts_with("--")).unwrap_or_default();
     let rows = std::env::var("ROWS").ok().and_then(|r| r.parse().ok()).unwrap_or(1_000_000);
     let data: Rows = Box::leak(Box::new(Data::new(rows)));

@@ -17,6 +17,8 @@ pub struct Data {
     pub values: Vec<f32>,
     /// The same as f64.
     pub wide_values: Vec<f64>,
+    /// The last eight values, the newest last.
+    pub shingles: Vec<Sample<WIDTH>>,
     /// What regressors predict.
     pub targets: Vec<f32>,
     /// The same as f64.
@@ -30,7 +32,10 @@ impl Data {
     #[must_use]
     pub fn new(rows: usize) -> Self {
         let rows: Vec<Row> = Stream::new(1).take(rows).collect();
+        let value = |i: usize, back: usize| rows[i.saturating_sub(back)].features[0];
+        let shingle = |i| Sample::new(std::array::from_fn(|k| value(i, WIDTH - 1 - k))).expect("finite");
         Self {
+            shingles: (0..rows.len()).map(shingle).collect(),
             samples: rows.iter().map(|r| Sample::new(r.features).expect("finite")).collect(),
             wide: rows.iter().map(|r| r.features.map(f64::from)).collect(),
             values: rows.iter().map(|r| r.features[0]).collect(),

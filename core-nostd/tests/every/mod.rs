@@ -230,6 +230,7 @@ macro_rules! family {
 
 families! {
     detector brooklet_core::anomaly::Detector;
+    scorer brooklet_core::anomaly::AnyScorer<WIDTH>;
     statistic brooklet_core::stats::AnyStatistic;
     statistic brooklet_core::quantile::AnyQuantile;
     transformer brooklet_core::preprocess::AnyTransformer<WIDTH>;
