@@ -39,6 +39,10 @@ pub struct Row {
 }
 
 impl Row {
+    fn is_finite(&self) -> bool {
+        self.target.is_finite() && self.features.iter().all(|v| v.is_finite())
+    }
+
     fn first(&self) -> f32 {
         self.features.first().copied().unwrap_or(0.0)
     }
@@ -216,7 +220,7 @@ macro_rules! family {
             <$Any>::from_name(name)
         }
         fn event($row: &Row) -> Option<Self::Event> {
-            $event
+            if $row.is_finite() { $event } else { None }
         }
         fn answer(&self, $x: &Self::Event) -> Option<Self::Answer> {
             let $l = self;
