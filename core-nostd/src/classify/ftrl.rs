@@ -22,9 +22,9 @@ use crate::traits::{Supervised, Validate};
 /// ```
 /// use brooklet_core::classify::{Binary, LogisticFtrl};
 /// use brooklet_core::{sample::Sample, traits::Supervised};
-/// let mut ftrl = LogisticFtrl::<2>::new(0.1, 0.1).with_penalty(2.0, 0.0);
+/// let mut ftrl = LogisticFtrl::<2>::new(0.1, 0.1).with_penalty(4.0, 0.0);
 /// for i in 0..500u16 {
-///     let (x, useless) = (f32::from(i % 10) - 4.5, f32::from(i % 2) - 0.5);
+///     let (x, useless) = (f32::from(i % 10) - 4.5, f32::from(i % 3) - 1.0);
 ///     ftrl.learn_one(&Sample::new([x, useless]).unwrap(), &(x > 0.0));
 /// }
 /// assert!(ftrl.yes_one(&Sample::new([3.0, 0.0]).unwrap()).unwrap() > 0.9);
