@@ -18,6 +18,7 @@
 //! | values and roles | [`sample`], [`traits`], [`compose`] | finite input by construction; what a learner can do; static pipelines |
 //! | parts | [`stats`], [`window`], [`quantile`], [`preprocess`], [`linear`] | running statistics and transformers |
 //! | detectors | [`anomaly`] | from a reading to evidence, in powers of ten |
+//! | watchers | [`drift`] | from a stream to an alarm that it changed |
 //! | models | [`regress`], [`classify`], [`cluster`] | from a sample to a number, a class, a group |
 //! | decision | [`alarm`], [`monitor`] | from evidence to alerts: the one step that firmware and gateway share |
 //! | edge | [`message`], [`snapshot`] | what goes over a wire or into flash |
@@ -68,6 +69,7 @@ pub mod anomaly;
 
 pub mod classify;
 pub mod cluster;
+pub mod drift;
 pub mod regress;
 
 pub mod alarm;

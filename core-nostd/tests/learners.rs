@@ -44,7 +44,7 @@ macro_rules! families {
             }
         )+
 
-        /// A checksum over all that every learner says on one stream: the bits of every platform. A change here changes
+        /// A checksum over all that every learner says on one stream and its state at the end: the bits of every platform. A change here changes
         /// what users see, and must be meant: `BROOKLET_WRITE_BITS=1 cargo test -p brooklet-core --test learners`.
         #[test]
         fn the_bits_are_those_of_every_platform() {
@@ -69,6 +69,7 @@ macro_rules! families {
 
 families! {
     anomaly: detector brooklet_core::anomaly::Detector,
+    drift: drift brooklet_core::drift::AnyDriftDetector,
     classify: classifier brooklet_core::classify::AnyClassifier<4, 3>,
     cluster: clusterer brooklet_core::cluster::AnyClusterer<4>,
     regress: regressor brooklet_core::regress::AnyRegressor<4>,
@@ -212,6 +213,7 @@ fn checksums<F: Family>(bits_of: &mut BTreeMap<String, u32>) {
             }
             learner.learn(&event);
         }
+        digest.update(&save(&learner));
         bits_of.insert(format!("{}/{name}", F::family()), digest.finalize());
     });
 }
