@@ -36,6 +36,10 @@ macro_rules! families {
 }
 
 families! {
+    classify in "classify.rs",
+    cluster in "cluster.rs",
     drift in "drift.rs",
+    one_class_svm in "one_class_svm.rs",
+    regress in "regress.rs",
     stats in "stats.rs",
 }
