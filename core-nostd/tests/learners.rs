@@ -70,6 +70,8 @@ macro_rules! families {
 families! {
     anomaly: detector brooklet_core::anomaly::Detector,
     drift: drift brooklet_core::drift::AnyDriftDetector,
+    spc: drift brooklet_core::spc::AnyChart,
+    spc_vector: scorer brooklet_core::spc::AnyVectorChart<4>,
 }
 
 const LEN: usize = 1200;

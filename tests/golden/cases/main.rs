@@ -37,5 +37,6 @@ macro_rules! families {
 
 families! {
     drift in "drift.rs",
+    spc in "spc.rs",
     stats in "stats.rs",
 }
