@@ -20,6 +20,7 @@
 //! | detectors | [`anomaly`] | from a reading to evidence, in powers of ten |
 //! | watchers | [`drift`] | from a stream to an alarm that it changed |
 //! | models | [`regress`], [`classify`], [`cluster`] | from a sample to a number, a class, a group |
+//! | watchers | [`drift`], [`spc`] | from a stream to an alarm that it changed |
 //! | decision | [`alarm`], [`monitor`] | from evidence to alerts: the one step that firmware and gateway share |
 //! | edge | [`message`], [`snapshot`] | what goes over a wire or into flash |
 //!
@@ -71,6 +72,7 @@ pub mod classify;
 pub mod cluster;
 pub mod drift;
 pub mod regress;
+pub mod spc;
 
 pub mod alarm;
 pub mod monitor;

@@ -78,6 +78,8 @@ families! {
     classify: classifier brooklet_core::classify::AnyClassifier<4, 3>,
     cluster: clusterer brooklet_core::cluster::AnyClusterer<4>,
     regress: regressor brooklet_core::regress::AnyRegressor<4>,
+    spc: drift brooklet_core::spc::AnyChart,
+    spc_vector: scorer brooklet_core::spc::AnyVectorChart<4>,
 }
 
 const LEN: usize = 1200;

@@ -41,5 +41,6 @@ families! {
     drift in "drift.rs",
     one_class_svm in "one_class_svm.rs",
     regress in "regress.rs",
+    spc in "spc.rs",
     stats in "stats.rs",
 }
