@@ -16,8 +16,9 @@
 //! |---|---|---|
 //! | ground | [`math`], [`rng`], [`mod@array`] | the only door to `libm`, seeded random numbers, serde for `[T; N]` |
 //! | values and roles | [`sample`], [`traits`], [`compose`] | finite input by construction; what a learner can do; static pipelines |
-//! | parts | [`stats`], [`window`], [`quantile`], [`preprocess`] | running statistics and transformers |
+//! | parts | [`stats`], [`window`], [`quantile`], [`preprocess`], [`spectral`] | running statistics and transformers |
 //! | detectors | [`anomaly`] | from a reading to evidence, in powers of ten |
+//! | foresight | [`forecast`], [`prognose`] | what comes next, and how long until a limit |
 //! | decision | [`alarm`], [`monitor`] | from evidence to alerts: the one step that firmware and gateway share |
 //! | edge | [`message`], [`snapshot`] | what goes over a wire or into flash |
 //!
@@ -59,10 +60,13 @@ pub mod registry;
 
 pub mod preprocess;
 pub mod quantile;
+pub mod spectral;
 pub mod stats;
 pub mod window;
 
 pub mod anomaly;
+pub mod forecast;
+pub mod prognose;
 
 pub mod alarm;
 pub mod monitor;

@@ -69,6 +69,9 @@ macro_rules! families {
 
 families! {
     anomaly: detector brooklet_core::anomaly::Detector,
+    spectral: statistic brooklet_core::spectral::AnySpectral,
+    forecast: forecaster brooklet_core::forecast::AnyForecaster,
+    prognose: prognoser brooklet_core::prognose::AnyPrognoser,
 }
 
 const LEN: usize = 1200;

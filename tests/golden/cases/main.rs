@@ -37,4 +37,7 @@ macro_rules! families {
 
 families! {
     stats in "stats.rs",
+    spectral in "spectral.rs",
+    forecast in "forecast.rs",
+    prognose in "prognose.rs",
 }
