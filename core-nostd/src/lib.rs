@@ -21,6 +21,9 @@
 //! | watchers | [`drift`] | from a stream to an alarm that it changed |
 //! | models | [`regress`], [`classify`], [`cluster`] | from a sample to a number, a class, a group |
 //! | watchers | [`drift`], [`spc`] | from a stream to an alarm that it changed |
+//! | parts | [`stats`], [`window`], [`quantile`], [`preprocess`], [`spectral`] | running statistics and transformers |
+//! | detectors | [`anomaly`] | from a reading to evidence, in powers of ten |
+//! | foresight | [`forecast`], [`prognose`] | what comes next, and how long until a limit |
 //! | decision | [`alarm`], [`monitor`] | from evidence to alerts: the one step that firmware and gateway share |
 //! | edge | [`message`], [`snapshot`] | what goes over a wire or into flash |
 //!
@@ -63,10 +66,13 @@ pub mod registry;
 pub mod linear;
 pub mod preprocess;
 pub mod quantile;
+pub mod spectral;
 pub mod stats;
 pub mod window;
 
 pub mod anomaly;
+pub mod forecast;
+pub mod prognose;
 
 pub mod classify;
 pub mod cluster;

@@ -43,4 +43,7 @@ families! {
     regress in "regress.rs",
     spc in "spc.rs",
     stats in "stats.rs",
+    spectral in "spectral.rs",
+    forecast in "forecast.rs",
+    prognose in "prognose.rs",
 }
