@@ -37,4 +37,6 @@ macro_rules! families {
 
 families! {
     stats in "stats.rs",
+    quantile in "quantile.rs",
+    preprocess in "preprocess.rs",
 }
