@@ -8,11 +8,16 @@ use serde_json::Value;
 /// Half a point below what the README says.
 const STANDARD: f64 = 70.0;
 
+fn nab() -> PathBuf {
+    PathBuf::from(std::env::var_os("BROOKLET_DATA").expect("BROOKLET_DATA names the folder of data sets"))
+        .join("nab")
+}
+
 #[test]
-#[ignore = "needs the benchmark: point BROOKLET_NAB to a checkout of it (./tests/run does if it finds one)"]
+#[ignore = "needs the data sets: BROOKLET_DATA names their folder (./tests/run sets it if it finds one)"]
 fn the_default_detector_scores_on_nab_what_the_readme_says() {
-    let nab = std::env::var("BROOKLET_NAB").expect("BROOKLET_NAB names a checkout of NAB");
-    let output = agent::run(&["eval", "nab", &nab, "--json", "--quiet"]);
+    let nab = nab();
+    let output = agent::run(&["eval", "nab", nab.to_str().unwrap(), "--json", "--quiet"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     let score = |how: &str, profile: &str| report[how][profile].as_f64().unwrap();
@@ -23,10 +28,9 @@ fn the_default_detector_scores_on_nab_what_the_readme_says() {
 
 /// What users see is what is scored: the same alerts in a file's scores as in the evaluation's path.
 #[test]
-#[ignore = "needs the benchmark: point BROOKLET_NAB to a checkout of it (./tests/run does if it finds one)"]
+#[ignore = "needs the data sets: BROOKLET_DATA names their folder (./tests/run sets it if it finds one)"]
 fn a_recording_has_one_row_out_for_each_row_in() {
-    let nab = PathBuf::from(std::env::var("BROOKLET_NAB").expect("BROOKLET_NAB names a checkout of NAB"));
-    let input = nab.join("data/realKnownCause/machine_temperature_system_failure.csv");
+    let input = nab().join("data/realKnownCause/machine_temperature_system_failure.csv");
     let folder = tempfile::tempdir().unwrap();
     let scores = folder.path().join("scores.csv");
     let arguments = ["replay", input.to_str().unwrap(), "--scores", scores.to_str().unwrap(), "--quiet"];

@@ -6,12 +6,14 @@
 mod default_detector;
 mod hold;
 mod level_shift;
+mod one_class_svm;
 mod range;
 mod seasonal_profile;
 mod zscore;
 
 pub use default_detector::DefaultDetector;
 pub use level_shift::LevelShift;
+pub use one_class_svm::OneClassSvm;
 pub use range::Range;
 pub use seasonal_profile::SeasonalProfile;
 pub use zscore::ZScore;

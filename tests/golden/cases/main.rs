@@ -36,6 +36,7 @@ macro_rules! families {
 }
 
 families! {
+    drift in "drift.rs",
     stats in "stats.rs",
     quantile in "quantile.rs",
     preprocess in "preprocess.rs",

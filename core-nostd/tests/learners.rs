@@ -1,0 +1,278 @@
+//! Every registered learner of every family through the same checks. A family is a line in `families!`, a learner is in
+//! them by its line in the registry.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::BTreeMap;
+use std::fmt::{Debug, Write as _};
+use std::fs;
+
+use brooklet_core::registry::Row;
+use brooklet_core::rng::Rng;
+use brooklet_core::sample::{Moment, Sample};
+use brooklet_core::snapshot::{self, Snapshot};
+
+mod roles;
+
+use roles::Family;
+
+/// `role Enum;` for each family; the roles are in `roles.rs`.
+macro_rules! families {
+    ($($module:ident: $role:ident $Any:ty),+ $(,)?) => {
+        $(
+            mod $module {
+                super::roles::role!($role $Any);
+
+                #[test]
+                fn scoring_changes_nothing() {
+                    super::scoring_changes_nothing::<$Any>();
+                }
+
+                #[test]
+                fn reset_is_new() {
+                    super::reset_is_new::<$Any>();
+                }
+
+                #[test]
+                fn a_snapshot_in_mid_stream_is_as_if_nothing_happened() {
+                    super::a_snapshot_in_mid_stream_is_as_if_nothing_happened::<$Any>();
+                }
+
+                #[test]
+                fn extremes_stay_finite_and_valid() {
+                    super::extremes_stay_finite_and_valid::<$Any>();
+                }
+            }
+        )+
+
+        /// A checksum over all that every learner says on one stream and its state at the end: the bits of every platform. A change here changes
+        /// what users see, and must be meant: `BROOKLET_WRITE_BITS=1 cargo test -p brooklet-core --test learners`.
+        #[test]
+        fn the_bits_are_those_of_every_platform() {
+            let mut bits = BTreeMap::new();
+            $(checksums::<$Any>(&mut bits);)+
+            let mut text = String::new();
+            for (name, crc) in &bits {
+                writeln!(text, "{name} {crc:08x}").unwrap();
+            }
+            let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/bits.txt");
+            if std::env::var_os("BROOKLET_WRITE_BITS").is_some() {
+                fs::write(path, &text).unwrap();
+            }
+            let golden = fs::read_to_string(path).unwrap();
+            for (now, then) in text.lines().zip(golden.lines()) {
+                assert_eq!(now, then);
+            }
+            assert_eq!(text.lines().count(), golden.lines().count(), "a learner is missing in tests/bits.txt");
+        }
+    };
+}
+
+families! {
+    anomaly: detector brooklet_core::anomaly::Detector,
+    drift: drift brooklet_core::drift::AnyDriftDetector,
+    classify: classifier brooklet_core::classify::AnyClassifier<4, 3>,
+    cluster: clusterer brooklet_core::cluster::AnyClusterer<4>,
+    regress: regressor brooklet_core::regress::AnyRegressor<4>,
+}
+
+const LEN: usize = 1200;
+
+fn each<F: Family>(mut check: impl FnMut(&str, F)) {
+    for Row { name, .. } in F::rows() {
+        check(name, F::named(name).expect("every row makes its learner"));
+    }
+}
+
+/// A daily cycle with noise, a level shift and a spike.
+fn ordinary<F: Family>(seed: u64, len: usize) -> Vec<F::Event> {
+    let (mut rng, mut at) = (Rng::new(seed), 0usize);
+    let events = (0..len).map(|i| {
+        let mut next = || {
+            at += 1;
+            let day = (i % 96) as f32 / 96.0;
+            let shift = if (600..700).contains(&i) { 8.0 } else { 0.0 };
+            let spike = if i == 900 { 100.0 } else { 0.0 };
+            4.0 + 10.0 * day * (1.0 - day) + rng.normal() + shift + spike + (at % 3) as f32
+        };
+        F::event(&mut next, i)
+    });
+    events.collect()
+}
+
+/// Streams that break things.
+fn extremes<F: Family>() -> Vec<(&'static str, Vec<F::Event>)> {
+    let repeat = |values: &[f32], len: usize| -> Vec<F::Event> {
+        let mut values = values.iter().copied().cycle();
+        (0..len).map(|i| F::event(&mut || values.next().unwrap(), i)).collect()
+    };
+    let mut rng = Rng::new(99);
+    let mut any_bits = || loop {
+        let value = f32::from_bits(rng.next_u64() as u32);
+        if value.is_finite() {
+            return value;
+        }
+    };
+    let any_bits = (0..3000).map(|i| F::event(&mut any_bits, i)).collect();
+    vec![
+        ("zeros", repeat(&[0.0], 1500)),
+        ("negative zeros", repeat(&[0.0, -0.0], 1500)),
+        ("subnormal", repeat(&[1e-45, 0.0, -1e-45], 1500)),
+        ("huge", repeat(&[1e30, -1e30], 1500)),
+        ("largest", repeat(&[f32::MAX, f32::MIN, f32::MAX], 1500)),
+        ("huge then small", [repeat(&[f32::MAX], 300), repeat(&[1.0, 2.0], 1500)].concat()),
+        ("small then huge", [repeat(&[1.0, 2.0, 4.0], 600), repeat(&[f32::MIN], 600)].concat()),
+        ("long constant", repeat(&[16_777_216.0], 20_000)),
+        ("constant then step", [repeat(&[5.0], 1500), repeat(&[6.0], 1500)].concat()),
+        ("alternating", repeat(&[0.0, 1.0], 1500)),
+        ("any bits", any_bits),
+    ]
+}
+
+/// What a learner says, to the bit.
+fn bits<F: Family>(learner: &F, event: &F::Event) -> Vec<Option<u32>> {
+    learner.observe(event).into_iter().map(|figure| figure.map(f32::to_bits)).collect()
+}
+
+fn scoring_changes_nothing<F: Family>() {
+    each(|name, mut learner: F| {
+        for event in ordinary::<F>(1, LEN) {
+            let before = learner.clone();
+            let first = bits(&learner, &event);
+            assert_eq!(bits(&learner, &event), first, "{name}");
+            assert!(learner == before, "{name}");
+            learner.learn(&event);
+        }
+    });
+}
+
+fn reset_is_new<F: Family>() {
+    each(|name, learner: F| {
+        let mut used = learner.clone();
+        for event in ordinary::<F>(3, LEN) {
+            used.learn(&event);
+        }
+        used.start_over();
+        assert!(used == learner, "{name}: {used:?}");
+    });
+}
+
+fn save<F: Snapshot>(learner: &F) -> Vec<u8> {
+    let mut bytes = vec![0; 2 * size_of::<F>() + 4096];
+    let used = snapshot::save(learner, 5, &mut bytes).unwrap().len();
+    bytes.truncate(used);
+    bytes
+}
+
+fn a_snapshot_in_mid_stream_is_as_if_nothing_happened<F: Family>() {
+    each(|name, learner: F| {
+        let stream = ordinary::<F>(4, LEN);
+        for cut in [0, 1, 30, 650, 901] {
+            let mut straight = learner.clone();
+            for event in &stream[..cut] {
+                straight.learn(event);
+            }
+            let mut restored: F =
+                snapshot::load(&save(&straight), 5).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert!(restored == straight, "{name} at {cut}");
+            for (i, event) in stream.iter().enumerate().skip(cut) {
+                assert_eq!(bits(&restored, event), bits(&straight, event), "{name} at {cut}, then {i}");
+                straight.learn(event);
+                restored.learn(event);
+            }
+            assert!(restored == straight, "{name} at {cut}");
+        }
+    });
+}
+
+fn extremes_stay_finite_and_valid<F: Family>() {
+    for (stream_name, stream) in extremes::<F>() {
+        each(|name, mut learner: F| {
+            for (i, event) in stream.iter().enumerate() {
+                learner.learn(event);
+                let said = learner.observe(event);
+                assert!(
+                    said.iter().flatten().all(|figure| figure.is_finite()),
+                    "{name}, {stream_name}, {i}: {said:?}"
+                );
+            }
+            assert!(learner.is_valid(), "{name}, {stream_name}: {learner:?}");
+            let again: F =
+                snapshot::load(&save(&learner), 5).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert!(again == learner, "{name}, {stream_name}");
+        });
+    }
+}
+
+fn checksums<F: Family>(bits_of: &mut BTreeMap<String, u32>) {
+    let crc = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
+    each(|name, mut learner: F| {
+        let mut digest = crc.digest();
+        for event in ordinary::<F>(1, LEN) {
+            for figure in bits(&learner, &event) {
+                digest.update(&figure.map_or([0xFF; 4], u32::to_le_bytes));
+            }
+            learner.learn(&event);
+        }
+        digest.update(&save(&learner));
+        bits_of.insert(format!("{}/{name}", F::family()), digest.finalize());
+    });
+}
+
+/// Events of each role's input, made of numbers.
+trait Event: Clone + Debug {
+    fn of(next: &mut dyn FnMut() -> f32, index: usize) -> Self;
+}
+
+impl Event for f32 {
+    fn of(next: &mut dyn FnMut() -> f32, _: usize) -> Self {
+        next()
+    }
+}
+
+impl Event for (f32, f32) {
+    fn of(next: &mut dyn FnMut() -> f32, _: usize) -> Self {
+        (next(), next())
+    }
+}
+
+/// One in seven is missing.
+impl Event for Option<f32> {
+    fn of(next: &mut dyn FnMut() -> f32, index: usize) -> Self {
+        let value = next();
+        (index % 7 != 3).then_some(value)
+    }
+}
+
+impl Event for Moment {
+    fn of(next: &mut dyn FnMut() -> f32, index: usize) -> Self {
+        Self::new(next(), Some(1_700_000_000_000 + index as i64 * 900_000)).unwrap()
+    }
+}
+
+impl<const N: usize> Event for Sample<N> {
+    fn of(next: &mut dyn FnMut() -> f32, _: usize) -> Self {
+        Self::new(std::array::from_fn(|_| next())).unwrap()
+    }
+}
+
+/// The answer depends on the sample.
+impl<const N: usize> Event for (Sample<N>, f32) {
+    fn of(next: &mut dyn FnMut() -> f32, index: usize) -> Self {
+        let x = Sample::<N>::of(next, index);
+        (x, 0.5 * x.values()[0] - 0.25 * x.values()[N - 1])
+    }
+}
+
+impl<const N: usize> Event for (Sample<N>, u8) {
+    fn of(next: &mut dyn FnMut() -> f32, index: usize) -> Self {
+        let x = Sample::<N>::of(next, index);
+        (x, if x.values()[0] > 8.0 { 2 } else { u8::from(x.values()[N - 1] > 7.0) })
+    }
+}
+
+/// Keys that come again.
+impl Event for u64 {
+    fn of(next: &mut dyn FnMut() -> f32, _: usize) -> Self {
+        Self::from((next() * 3.0).to_bits() >> 12)
+    }
+}
