@@ -73,6 +73,10 @@ families! {
     classify: classifier brooklet_core::classify::AnyClassifier<4, 3>,
     cluster: clusterer brooklet_core::cluster::AnyClusterer<4>,
     regress: regressor brooklet_core::regress::AnyRegressor<4>,
+    stats: statistic brooklet_core::stats::AnyStatistic,
+    quantile: statistic brooklet_core::quantile::AnyQuantile,
+    preprocess: transformer brooklet_core::preprocess::AnyTransformer<4>,
+    impute: imputer brooklet_core::preprocess::AnyImputer,
 }
 
 const LEN: usize = 1200;
