@@ -75,17 +75,17 @@ impl<A: Transformer, B: AnomalyDetector<Input = A::Output>> AnomalyDetector for 
     }
 }
 
+impl<A: Transformer, B: Scorer<Input = A::Output>> Scorer for Then<A, B> {
+    fn raw_one(&self, x: &A::Input) -> Option<f32> {
+        self.second.raw_one(&self.first.transform_one(x)?)
+    }
+}
+
 impl<A: Transformer, B: Transformer<Input = A::Output>> Transformer for Then<A, B> {
     type Output = B::Output;
 
     fn transform_one(&self, x: &A::Input) -> Option<B::Output> {
         self.second.transform_one(&self.first.transform_one(x)?)
-    }
-}
-
-impl<A: Transformer, B: Scorer<Input = A::Output>> Scorer for Then<A, B> {
-    fn raw_one(&self, x: &A::Input) -> Option<f32> {
-        self.second.raw_one(&self.first.transform_one(x)?)
     }
 }
 

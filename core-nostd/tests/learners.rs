@@ -69,14 +69,15 @@ macro_rules! families {
 
 families! {
     anomaly: detector brooklet_core::anomaly::Detector,
+    impute: imputer brooklet_core::preprocess::AnyImputer,
+    preprocess: transformer brooklet_core::preprocess::AnyTransformer<4>,
+    quantile: statistic brooklet_core::quantile::AnyQuantile,
+    scorer: scorer brooklet_core::anomaly::AnyScorer<4>,
+    stats: statistic brooklet_core::stats::AnyStatistic,
     drift: drift brooklet_core::drift::AnyDriftDetector,
     classify: classifier brooklet_core::classify::AnyClassifier<4, 3>,
     cluster: clusterer brooklet_core::cluster::AnyClusterer<4>,
     regress: regressor brooklet_core::regress::AnyRegressor<4>,
-    stats: statistic brooklet_core::stats::AnyStatistic,
-    quantile: statistic brooklet_core::quantile::AnyQuantile,
-    preprocess: transformer brooklet_core::preprocess::AnyTransformer<4>,
-    impute: imputer brooklet_core::preprocess::AnyImputer,
 }
 
 const LEN: usize = 1200;
