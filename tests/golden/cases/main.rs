@@ -46,4 +46,6 @@ families! {
     spectral in "spectral.rs",
     forecast in "forecast.rs",
     prognose in "prognose.rs",
+    quantile in "quantile.rs",
+    preprocess in "preprocess.rs",
 }
