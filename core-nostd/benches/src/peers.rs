@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use brooklet_benches::every::WIDTH;
 use brooklet_benches::race::{Contender, Data, Outcome, Race};
-use brooklet_core::{anomaly, classify, cluster, drift, preprocess, quantile, regress, stats};
+use brooklet_core::{anomaly, classify, cluster, drift, forecast, preprocess, quantile, regress, stats};
 use brooklet_core::sample::Sample;
 use brooklet_core::traits as role;
 use irithyll::StreamingLearner;
@@ -109,6 +109,13 @@ mod ours {
         Some(contender(NAME, move |i| {
             l.learn_one(&f32::from(d.labels[i]));
             black_box(l.drifted());
+        }))
+    }
+
+    pub fn forecaster<L: role::Forecaster + 'static>(d: Rows, mut l: L) -> Option<Contender> {
+        Some(contender(NAME, move |i| {
+            black_box(l.forecast(1));
+            l.learn_one(&d.values[i]);
         }))
     }
 
@@ -323,7 +330,7 @@ fn races(d: Rows) -> Vec<Race> {
             value(RILL, d, move |x| f64::from(l.update(x).is_ok()))
         },
     ]);
-    race("Holt-Winters 24", 0.9, None, vec![{
+    race("Holt-Winters 24", 0.9, ours::forecaster(d, forecast::HoltWinters::<24>::new(forecast::Season::Additive, 0.3, 0.1, 0.1)), vec![{
         let mut l = irithyll::HoltWinters::new(irithyll::HoltWintersConfig::builder(24).build().expect("valid"));
         value(IRITHYLL, d, move |x| {
             let next = l.predict_one();

@@ -243,4 +243,9 @@ families! {
     regressor brooklet_core::regress::AnyRegressor<WIDTH>;
     classifier brooklet_core::classify::AnyClassifier<WIDTH, CLASSES>;
     clusterer brooklet_core::cluster::AnyClusterer<WIDTH>;
+    drift brooklet_core::spc::AnyChart;
+    scorer brooklet_core::spc::AnyVectorChart<WIDTH>;
+    statistic brooklet_core::spectral::AnySpectral;
+    forecaster brooklet_core::forecast::AnyForecaster;
+    prognoser brooklet_core::prognose::AnyPrognoser;
 }
