@@ -14,9 +14,12 @@ from river import (
     drift,
     forest,
     linear_model,
+    metrics,
     naive_bayes,
+    neighbors,
     optim,
     preprocessing,
+    sketch,
     stats,
     time_series,
     tree,
@@ -24,7 +27,7 @@ from river import (
 )
 
 WARM_UP = 1000
-SECONDS = 1.5
+SECONDS = 1.0
 
 
 def statistic(learner):
@@ -122,6 +125,59 @@ def forecaster(learner):
     return step
 
 
+def imputer(learner):
+    """Of one channel, every tenth value missing."""
+
+    def step(row):
+        x = {0: None if row.index % 10 == 3 else row.value}
+        learner.transform_one(x)
+        learner.learn_one(x)
+
+    return step
+
+
+def univariate_scorer(learner):
+    def step(row):
+        learner.score_one(None, row.value)
+        learner.learn_one(None, row.value)
+
+    return step
+
+
+def counter(learner):
+    def step(row):
+        key = int(row.value * 1000)
+        _ = learner[key]
+        learner.update(key)
+
+    return step
+
+
+def container(learner):
+    def step(row):
+        key = int(row.value * 1000)
+        _ = key in learner
+        learner.add(key)
+
+    return step
+
+
+def metric(learner):
+    def step(row):
+        learner.update(row.value, row.second)
+        learner.get()
+
+    return step
+
+
+def metric_of_classes(learner):
+    def step(row):
+        learner.update(row.label == 1, row.value > 0.7)
+        learner.get()
+
+    return step
+
+
 SGD = optim.SGD(0.01)
 
 LEARNERS = {
@@ -149,7 +205,89 @@ LEARNERS = {
     "rolling mean+variance 256": lambda: rolling(stats.Var),
     "rolling median 256": lambda: statistic(stats.RollingQuantile(0.5, 256)),
     "rolling min 256": lambda: statistic(stats.RollingMin(256)),
-    # Registered learners.
+    # Registered learners, by family and name.
+    "stats/count": lambda: statistic(stats.Count()),
+    "stats/sum": lambda: statistic(stats.Sum()),
+    "stats/mean": lambda: statistic(stats.Mean()),
+    "stats/variance": lambda: statistic(stats.Var()),
+    "stats/skewness": lambda: statistic(stats.Skew()),
+    "stats/kurtosis": lambda: statistic(stats.Kurtosis()),
+    "stats/min": lambda: statistic(stats.Min()),
+    "stats/max": lambda: statistic(stats.Max()),
+    "stats/ew_mean": lambda: statistic(stats.EWMean(0.007)),
+    "stats/ew_variance": lambda: statistic(stats.EWVar(0.007)),
+    "stats/mad": lambda: statistic(stats.MAD()),
+    "quantile/p2_median": lambda: statistic(stats.Quantile(0.5)),
+    "quantile/p2_95": lambda: statistic(stats.Quantile(0.95)),
+    "rolling/mean": lambda: rolling(stats.Mean),
+    "rolling/variance": lambda: rolling(stats.Var),
+    "rolling/min": lambda: statistic(stats.RollingMin(256)),
+    "rolling/max": lambda: statistic(stats.RollingMax(256)),
+    "rolling/median": lambda: statistic(stats.RollingQuantile(0.5, 256)),
+    "rolling/quantile": lambda: statistic(stats.RollingQuantile(0.9, 256)),
+    "rolling/sum": lambda: rolling(stats.Sum),
+    "preprocess/standard": lambda: transformer(preprocessing.AdaptiveStandardScaler(0.0002)),
+    "preprocess/standard_all": lambda: transformer(preprocessing.StandardScaler()),
+    "preprocess/min_max": lambda: transformer(preprocessing.MinMaxScaler()),
+    "preprocess/max_abs": lambda: transformer(preprocessing.MaxAbsScaler()),
+    "preprocess/robust": lambda: transformer(preprocessing.RobustScaler()),
+    "impute/last": lambda: imputer(preprocessing.PreviousImputer()),
+    "impute/mean": lambda: imputer(preprocessing.StatImputer((0, stats.Mean()))),
+    "impute/ew_mean": lambda: imputer(preprocessing.StatImputer((0, stats.EWMean(0.007)))),
+    "impute/median": lambda: imputer(preprocessing.StatImputer((0, stats.Quantile(0.5)))),
+    "anomaly/zscore": lambda: univariate_scorer(anomaly.StandardAbsoluteDeviation()),
+    "scorer/half_space_trees": lambda: scorer(
+        preprocessing.StandardScaler() | anomaly.HalfSpaceTrees(10, 8, 250, seed=1)
+    ),
+    "scorer/loda": lambda: scorer(preprocessing.StandardScaler() | anomaly.LODA()),
+    "scorer/one_class_svm": lambda: scorer(preprocessing.StandardScaler() | anomaly.OneClassSVM()),
+    "drift/adwin": lambda: watcher(drift.ADWIN()),
+    "drift/page_hinkley": lambda: watcher(drift.PageHinkley()),
+    "drift/ddm": lambda: watcher_of_errors(drift.binary.DDM()),
+    "drift/eddm": lambda: watcher_of_errors(drift.binary.EDDM()),
+    "drift/hddm_a": lambda: watcher_of_errors(drift.binary.HDDMA()),
+    "drift/hddm_w": lambda: watcher_of_errors(drift.binary.HDDMW()),
+    "drift/kswin": lambda: watcher(drift.KSWIN()),
+    "regress/sgd": lambda: regressor(linear_model.LinearRegression(SGD.clone())),
+    "regress/huber": lambda: regressor(linear_model.LinearRegression(SGD.clone(), loss=optim.losses.Huber())),
+    "regress/quantile_90": lambda: regressor(
+        linear_model.LinearRegression(SGD.clone(), loss=optim.losses.Quantile(0.9))
+    ),
+    "regress/svr": lambda: regressor(
+        linear_model.LinearRegression(SGD.clone(), loss=optim.losses.EpsilonInsensitiveHinge())
+    ),
+    "regress/rls": lambda: regressor(linear_model.BayesianLinearRegression()),
+    "regress/passive_aggressive": lambda: regressor(linear_model.PARegressor(mode=1)),
+    "regress/passive_aggressive_2": lambda: regressor(linear_model.PARegressor(mode=2)),
+    "classify/logistic": lambda: classifier(linear_model.LogisticRegression(SGD.clone())),
+    "classify/logistic_ftrl": lambda: classifier(linear_model.LogisticRegression(optim.FTRLProximal())),
+    "classify/softmax": lambda: classifier(linear_model.SoftmaxRegression(SGD.clone())),
+    "classify/passive_aggressive": lambda: decider(linear_model.PAClassifier()),
+    "classify/gaussian_nb": lambda: classifier(naive_bayes.GaussianNB()),
+    "classify/k_nearest": lambda: classifier(
+        neighbors.KNNClassifier(3, neighbors.LazySearch(window_size=64))
+    ),
+    "classify/hoeffding_tree": lambda: classifier(tree.HoeffdingTreeClassifier()),
+    "cluster/k_means": lambda: clusterer(cluster.KMeans(n_clusters=5, seed=1)),
+    "forecast/holt_winters_24": lambda: forecaster(time_series.HoltWinters(0.3, 0.01, 0.1, seasonality=24)),
+    "forecast/holt_winters_multiplicative_24": lambda: forecaster(
+        time_series.HoltWinters(0.3, 0.01, 0.1, seasonality=24, multiplicative=True)
+    ),
+    "forecast/autoregression_4": lambda: forecaster(time_series.SNARIMAX(p=4, d=0, q=0)),
+    "forecast/autoregression_12": lambda: forecaster(time_series.SNARIMAX(p=12, d=0, q=0)),
+    "sketch/count_min": lambda: counter(sketch.Counter()),
+    "sketch/space_saving": lambda: counter(sketch.HeavyHitters()),
+    "sketch/rotating_bloom": lambda: container(sketch.Set(1000)),
+    "evaluate/mae": lambda: metric(metrics.MAE()),
+    "evaluate/rmse": lambda: metric(metrics.RMSE()),
+    "evaluate/r2": lambda: metric(metrics.R2()),
+    "evaluate/accuracy": lambda: metric_of_classes(metrics.Accuracy()),
+    "evaluate/precision": lambda: metric_of_classes(metrics.Precision()),
+    "evaluate/recall": lambda: metric_of_classes(metrics.Recall()),
+    "evaluate/f1": lambda: metric_of_classes(metrics.F1()),
+    "evaluate/kappa": lambda: metric_of_classes(metrics.CohenKappa()),
+    "evaluate/mcc": lambda: metric_of_classes(metrics.MCC()),
+    "evaluate/auc": lambda: metric_of_classes(metrics.RollingROCAUC()),
 }
 
 

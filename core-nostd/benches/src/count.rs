@@ -51,5 +51,10 @@ fn main() {
     let mut arguments = std::env::args().skip(1);
     let only = arguments.next().zip(arguments.next());
     let count = || each(&mut Count { only });
-    std::thread::Builder::new().stack_size(1 << 28).spawn(count).expect("a thread").join().expect("the counts");
+    std::thread::Builder::new()
+        .stack_size(1 << 28)
+        .spawn(count)
+        .expect("a thread")
+        .join()
+        .expect("the counts");
 }

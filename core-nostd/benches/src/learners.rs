@@ -57,5 +57,10 @@ fn main() {
         each(&mut Benches(&mut criterion));
         criterion.final_summary();
     };
-    std::thread::Builder::new().stack_size(1 << 28).spawn(bench).expect("a thread").join().expect("the benches");
+    std::thread::Builder::new()
+        .stack_size(1 << 28)
+        .spawn(bench)
+        .expect("a thread")
+        .join()
+        .expect("the benches");
 }

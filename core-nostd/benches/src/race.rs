@@ -1,7 +1,5 @@
 //! Contenders on one stream, taking turns: what the machine does to one it does to all.
 
-use std::time::{Duration, Instant};
-
 use brooklet_core::sample::Sample;
 
 use crate::clock::cpu_ns;
@@ -85,17 +83,17 @@ const CHUNKS: usize = 100;
 
 impl Race {
     /// Everybody goes through the stream from its beginning, a hundredth of it at a time and in turns, until it ends or
-    /// the time is over. The first tenth does not count: trees are small and windows empty.
+    /// `longest` seconds of CPU time are spent. The first tenth does not count: trees are small and windows empty.
     #[must_use]
-    pub fn run(self, rows: usize, longest: Duration) -> Outcome {
+    pub fn run(self, rows: usize, longest: f64) -> Outcome {
         let Self { name, ours, peers, target } = self;
         let has_ours = ours.is_some();
         let mut contenders: Vec<Contender> = ours.into_iter().chain(peers).collect();
         let mut times = vec![Vec::new(); contenders.len()];
-        let (chunk, begun) = (rows / CHUNKS, Instant::now());
+        let (chunk, mut spent) = (rows / CHUNKS, 0.0);
         let mut done = 0;
         for i in 0..CHUNKS {
-            if begun.elapsed() > longest && i > CHUNKS / 10 {
+            if spent > longest && i > CHUNKS / 10 {
                 break;
             }
             let turn = i % contenders.len();
@@ -103,7 +101,9 @@ impl Race {
                 let who = (k + turn) % contenders.len();
                 let start = cpu_ns();
                 (contenders[who].step)(done..done + chunk);
-                times[who].push((cpu_ns() - start) / chunk as f64);
+                let taken = cpu_ns() - start;
+                times[who].push(taken / chunk as f64);
+                spent += taken / 1e9;
             }
             done += chunk;
         }

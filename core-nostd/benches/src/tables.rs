@@ -117,9 +117,11 @@ fn races(river: &HashMap<String, f64>, missed: &mut Vec<String>) -> String {
     for name in order {
         let number = |line: &[String], at: usize| line.get(at).and_then(|v| v.parse::<f64>().ok());
         let lines = &races[&name];
-        let ours = lines.iter().find(|l| l.get(2).is_some_and(|who| who == "ours")).and_then(|l| number(l, 5));
+        let ours =
+            lines.iter().find(|l| l.get(2).is_some_and(|who| who == "ours")).and_then(|l| number(l, 5));
         let peers = lines.iter().filter(|l| l.get(2).is_some_and(|who| who == "peer"));
-        let peers: Vec<(&str, f64)> = peers.filter_map(|l| Some((l.get(1)?.as_str(), number(l, 5)?))).collect();
+        let peers: Vec<(&str, f64)> =
+            peers.filter_map(|l| Some((l.get(1)?.as_str(), number(l, 5)?))).collect();
         let fastest = peers.iter().copied().min_by(|a, b| a.1.total_cmp(&b.1));
         let target = lines.first().and_then(|l| number(l, 3)).unwrap_or(1.0);
         let river = river.get(&name).copied();

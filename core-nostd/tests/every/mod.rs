@@ -93,7 +93,8 @@ impl Iterator for Stream {
             let cycle = at.wrapping_add(1).wrapping_mul(200);
             let phase = self.index.checked_rem(cycle).unwrap_or(0) as f32 / cycle as f32;
             let shift = if self.fault > 0 && at < 3 { 0.4 } else { 0.0 };
-            *feature = 0.5 + 0.25 * math::sin(core::f32::consts::TAU * phase) + 0.06 * self.rng.normal() + shift;
+            *feature =
+                0.5 + 0.25 * math::sin(core::f32::consts::TAU * phase) + 0.06 * self.rng.normal() + shift;
             target += (at as f32 - 3.0) * *feature;
             at = at.wrapping_add(1);
         }
@@ -148,42 +149,74 @@ macro_rules! families {
 
 /// What a role learns from and answers.
 macro_rules! family {
-    (detector $Any:ty) => { family! { @ $Any, "detector", |row| row.moment(),
-        |l, x| AnomalyDetector::score_one(l, x), f32, |a| a.is_finite() } };
-    (statistic $Any:ty) => { family! { @ $Any, "statistic", |row| Some(row.first()),
-        |l, _x| Statistic::value(l), f32, |a| a.is_finite() } };
-    (pair_statistic $Any:ty) => { family! { @ $Any, "pair_statistic", |row| Some((row.first(), row.second())),
-        |l, _x| Statistic::value(l), f32, |a| a.is_finite() } };
-    (transformer $Any:ty) => { family! { @ $Any, "transformer", |row| row.sample(),
+    (detector $Any:ty) => {
+        family! { @ $Any, "detector", |row| row.moment(),
+        |l, x| AnomalyDetector::score_one(l, x), f32, |a| a.is_finite() }
+    };
+    (statistic $Any:ty) => {
+        family! { @ $Any, "statistic", |row| Some(row.first()),
+        |l, _x| Statistic::value(l), f32, |a| a.is_finite() }
+    };
+    (pair_statistic $Any:ty) => {
+        family! { @ $Any, "pair_statistic", |row| Some((row.first(), row.second())),
+        |l, _x| Statistic::value(l), f32, |a| a.is_finite() }
+    };
+    (transformer $Any:ty) => {
+        family! { @ $Any, "transformer", |row| row.sample(),
         |l, x| Transformer::transform_one(l, x), <$Any as Transformer>::Output,
-        |a| a.values().iter().all(|v| v.is_finite()) } };
-    (imputer $Any:ty) => { family! { @ $Any, "imputer",
+        |a| a.values().iter().all(|v| v.is_finite()) }
+    };
+    (imputer $Any:ty) => {
+        family! { @ $Any, "imputer",
         |row| Some((row.index.checked_rem(10) != Some(3)).then_some(row.first())),
-        |l, x| Transformer::transform_one(l, x), <$Any as Transformer>::Output, |a| a.value.is_finite() } };
-    (windower $Any:ty) => { family! { @ $Any, "windower", |row| row.moment(),
-        |l, _x| Windower::closed(l), <$Any as Windower>::Output, |_a| true } };
-    (scorer $Any:ty) => { family! { @ $Any, "scorer", |row| row.sample(),
-        |l, x| Scorer::raw_one(l, x), f32, |a| a.is_finite() } };
-    (drift $Any:ty) => { family! { @ $Any, "drift", |row| Some(row.first()),
-        |l, _x| Some((DriftDetector::drifted(l), DriftDetector::warned(l))), (bool, bool), |_a| true } };
-    (threshold $Any:ty) => { family! { @ $Any, "threshold", |row| Some(row.first()),
-        |l, _x| Threshold::threshold(l), f32, |a| a.is_finite() } };
-    (forecaster $Any:ty) => { family! { @ $Any, "forecaster", |row| Some(row.first()),
-        |l, _x| Forecaster::forecast(l, 1), Forecast, |a| a.value.is_finite() && a.sd.is_finite() } };
-    (prognoser $Any:ty) => { family! { @ $Any, "prognoser", |row| Some(row.first()),
+        |l, x| Transformer::transform_one(l, x), <$Any as Transformer>::Output, |a| a.value.is_finite() }
+    };
+    (windower $Any:ty) => {
+        family! { @ $Any, "windower", |row| row.moment(),
+        |l, _x| Windower::closed(l), <$Any as Windower>::Output, |_a| true }
+    };
+    (scorer $Any:ty) => {
+        family! { @ $Any, "scorer", |row| row.sample(),
+        |l, x| Scorer::raw_one(l, x), f32, |a| a.is_finite() }
+    };
+    (drift $Any:ty) => {
+        family! { @ $Any, "drift", |row| Some(row.first()),
+        |l, _x| Some((DriftDetector::drifted(l), DriftDetector::warned(l))), (bool, bool), |_a| true }
+    };
+    (threshold $Any:ty) => {
+        family! { @ $Any, "threshold", |row| Some(row.first()),
+        |l, _x| Threshold::threshold(l), f32, |a| a.is_finite() }
+    };
+    (forecaster $Any:ty) => {
+        family! { @ $Any, "forecaster", |row| Some(row.first()),
+        |l, _x| Forecaster::forecast(l, 1), Forecast, |a| a.value.is_finite() && a.sd.is_finite() }
+    };
+    (prognoser $Any:ty) => {
+        family! { @ $Any, "prognoser", |row| Some(row.first()),
         |l, _x| Prognoser::remaining(l), Remaining,
-        |a| a.samples.is_finite() && a.soonest.is_finite() && a.latest.is_finite() } };
-    (clusterer $Any:ty) => { family! { @ $Any, "clusterer", |row| row.sample(),
-        |l, x| Clusterer::assign_one(l, x), u8, |_a| true } };
-    (fuser $Any:ty) => { family! { @ $Any, "fuser", |row| row.sample(),
-        |l, x| Fuser::fuse(l, x), f32, |a| a.is_finite() } };
-    (sketch $Any:ty) => { family! { @ $Any, "sketch", |row| Some((row.first() * 1000.0) as u64),
-        |l, x| Some(Sketch::estimate_one(l, *x)), f32, |a| a.is_finite() } };
-    (regressor $Any:ty) => { family! { @answers $Any, "regressor", f32, |row| Some((row.sample()?, row.target)),
-        |l, x| Regressor::predict_one(l, &x.0), f32, |a| a.is_finite() } };
-    (classifier $Any:ty) => { family! { @answers $Any, "classifier", u8, |row| Some((row.sample()?, row.label)),
+        |a| a.samples.is_finite() && a.soonest.is_finite() && a.latest.is_finite() }
+    };
+    (clusterer $Any:ty) => {
+        family! { @ $Any, "clusterer", |row| row.sample(),
+        |l, x| Clusterer::assign_one(l, x), u8, |_a| true }
+    };
+    (fuser $Any:ty) => {
+        family! { @ $Any, "fuser", |row| row.sample(),
+        |l, x| Fuser::fuse(l, x), f32, |a| a.is_finite() }
+    };
+    (sketch $Any:ty) => {
+        family! { @ $Any, "sketch", |row| Some((row.first() * 1000.0) as u64),
+        |l, x| Some(Sketch::estimate_one(l, *x)), f32, |a| a.is_finite() }
+    };
+    (regressor $Any:ty) => {
+        family! { @answers $Any, "regressor", f32, |row| Some((row.sample()?, row.target)),
+        |l, x| Regressor::predict_one(l, &x.0), f32, |a| a.is_finite() }
+    };
+    (classifier $Any:ty) => {
+        family! { @answers $Any, "classifier", u8, |row| Some((row.sample()?, row.label)),
         |l, x| Classifier::proba_one(l, &x.0), <$Any as Classifier>::Shares,
-        |a| a.as_ref().iter().all(|v| v.is_finite()) } };
+        |a| a.as_ref().iter().all(|v| v.is_finite()) }
+    };
     (@ $Any:ty, $role:literal, |$row:ident| $event:expr, |$l:ident, $x:ident| $ask:expr, $answer:ty,
         |$a:ident| $finite:expr) => {
         impl Family for $Any {
