@@ -66,7 +66,7 @@ registry! {
 mod tests {
     use super::*;
     use crate::rng::Rng;
-    use crate::traits::{Learner, Merge, Statistic, Validate};
+    use crate::traits::{Merge, Statistic, Validate};
 
     /// For every cut of a stream, also one that leaves a side empty.
     fn merging_is_learning_both<S>(new: S, tolerance: f32)

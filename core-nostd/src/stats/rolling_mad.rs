@@ -122,13 +122,16 @@ impl<const LEN: usize> Statistic for RollingMad<LEN> {
         let (median, window) = (self.median()?, self.window());
         // Outwards from the median on both sides, the nearer one first, until the middle of all deviations.
         let (below, above) = window.split_at_checked(usize::from(self.len / 2))?;
-        let (mut below, mut above) = (below.iter().rev().map(|v| median - v), above.iter().map(|v| v - median));
+        let (mut below, mut above) =
+            (below.iter().rev().map(|v| median - v), above.iter().map(|v| v - median));
         let (mut low, mut high) = (below.next(), above.next());
         let (mut last, mut deviation) = (0.0, 0.0);
         for _ in 0..=self.len / 2 {
             last = deviation;
             match (low, high) {
-                (Some(near), far) if far.is_none_or(|far| near < far) => (deviation, low) = (near, below.next()),
+                (Some(near), far) if far.is_none_or(|far| near < far) => {
+                    (deviation, low) = (near, below.next())
+                }
                 (_, near) => (deviation, high) = (near?, above.next()),
             }
         }
