@@ -69,10 +69,20 @@ macro_rules! families {
 
 families! {
     anomaly: detector brooklet_core::anomaly::Detector,
+    impute: imputer brooklet_core::preprocess::AnyImputer,
+    preprocess: transformer brooklet_core::preprocess::AnyTransformer<4>,
+    quantile: statistic brooklet_core::quantile::AnyQuantile,
+    scorer: scorer brooklet_core::anomaly::AnyScorer<4>,
+    stats: statistic brooklet_core::stats::AnyStatistic,
     drift: drift brooklet_core::drift::AnyDriftDetector,
     classify: classifier brooklet_core::classify::AnyClassifier<4, 3>,
     cluster: clusterer brooklet_core::cluster::AnyClusterer<4>,
     regress: regressor brooklet_core::regress::AnyRegressor<4>,
+    spc: drift brooklet_core::spc::AnyChart,
+    spc_vector: scorer brooklet_core::spc::AnyVectorChart<4>,
+    spectral: statistic brooklet_core::spectral::AnySpectral,
+    forecast: forecaster brooklet_core::forecast::AnyForecaster,
+    prognose: prognoser brooklet_core::prognose::AnyPrognoser,
 }
 
 const LEN: usize = 1200;
