@@ -20,7 +20,7 @@ pub use rs_hash::RsHash;
 pub use streaming_pca::{Residual, StreamingPca};
 
 use crate::compose::Then;
-use crate::preprocess::StandardScaler;
+use crate::preprocess::{Bump, StandardScaler};
 use crate::registry::registry;
 
 /// Standardises what the scorers see that weigh features by their size.
@@ -46,8 +46,8 @@ registry! {
             Then::new(StandardScaler::new(), StreamingPca::new()),
         /// What an auto-encoder with 8 random hidden neurons cannot reproduce of standardised features.
         "os_elm" => OsElm(Scaled<N, OsElm<N, 8>>) = Then::new(StandardScaler::new(), OsElm::new(0.1, 0.999, 1)),
-        /// Distance beyond the plane that most standardised samples keep on one side.
-        "one_class_svm" => OneClassSvm(Scaled<N, OneClassSvm<N>>) =
-            Then::new(StandardScaler::new(), OneClassSvm::new(0.1, 0.01)),
+        /// Distance beyond the plane that most samples keep on one side, features by how ordinary they are.
+        "one_class_svm" => OneClassSvm(Scaled<N, Then<Bump<N>, OneClassSvm<N>>>) =
+            Then::new(StandardScaler::new(), Then::new(Bump::new(), OneClassSvm::new(0.1, 0.01))),
     }
 }
