@@ -125,7 +125,7 @@ impl Stage {
 /// Each of them may be told to repeat, and a repeated stage how: [`consecutive`](Builder::consecutive) is strict,
 /// [`allow_combinations`](Builder::allow_combinations) takes each event or leaves it, the default takes each that fits.
 ///
-/// `S`: 1..=32. Memory: `20 S + 24` bytes.
+/// `S`: 1..=32. Memory: `20 S + 16` bytes.
 /// ```
 /// use brooklet_core::pattern::{BuildError, Pattern, Skip, kind};
 /// const START: u32 = kind(0);

@@ -33,6 +33,7 @@ pub struct HyperLogLog<const M: usize> {
 impl<const M: usize> HyperLogLog<M> {
     const SHAPE: () = assert!(M.is_power_of_two() && M >= 16 && M <= 65_536);
     const LAST: usize = M.wrapping_sub(1);
+    const ONE: u64 = 1 << 47;
     /// Bits of the hash that choose the register.
     const BITS: u32 = M.trailing_zeros();
     /// The longest run of zeros there can be, plus 1.
@@ -49,12 +50,13 @@ impl<const M: usize> HyperLogLog<M> {
     #[must_use]
     pub fn count(&self) -> f32 {
         let m = M as f32;
-        let (mut sum, mut zeros) = (0.0, 0u32);
+        // 2^-register in whole numbers of 2^-47: 65,536 of them fit, and sums are exact.
+        let (mut sum, mut zeros) = (0u64, 0u32);
         for register in &self.registers {
-            // 2^-register without a power: a whole number's reciprocal is exact.
-            sum += 1.0 / 1u64.checked_shl(u32::from(*register)).unwrap_or(u64::MAX) as f32;
-            zeros = zeros.saturating_add(u32::from(*register == 0));
+            sum = sum.wrapping_add(Self::ONE.wrapping_shr(u32::from(*register)));
+            zeros = zeros.wrapping_add(u32::from(*register == 0));
         }
+        let sum = Ord::max(sum, 1) as f32 / Self::ONE as f32;
         let a = match M {
             16 => 0.673,
             32 => 0.697,

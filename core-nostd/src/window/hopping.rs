@@ -13,7 +13,7 @@ use crate::traits::{Learner, Validate, Windower};
 /// once: [`closed`](Windower::closed) gives the first, which saw the most, and [`closings`](Self::closings) all. Late
 /// samples as with [`Tumbling`](super::Tumbling).
 ///
-/// `PANES`: 1 and up; `hop`: 1 and up. Memory: `28 PANES + 216` bytes. Cost: one division; with a hop a few more.
+/// `PANES`: 1 and up; `hop`: 1 and up. Memory: `28 PANES + 216` bytes, rounded up to eight. Cost: one division; with a hop a few more.
 /// ```
 /// use brooklet_core::window::{Hopping, Length};
 /// use brooklet_core::{sample::Moment, traits::{Learner, Windower}};

@@ -105,6 +105,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn any_values_reset_and_what_no_shingle_is() {
+        let mut shingle = Shingle::<3>::new();
+        for x in [f32::MAX, f32::MIN, 1e-45, 0.0, -1e30] {
+            shingle.learn_one(&Moment::new(x, None).unwrap());
+            let mut bytes = [0; 32];
+            let stored = postcard::to_slice(&shingle, &mut bytes).unwrap();
+            assert_eq!(postcard::from_bytes::<Shingle<3>>(stored).unwrap(), shingle);
+            assert!(shingle.is_valid());
+        }
+        assert!(!Shingle { ring: [0.0; 3], next: 3, len: 3 }.is_valid());
+        assert!(!Shingle { ring: [f32::NAN; 3], next: 0, len: 3 }.is_valid());
+        shingle.reset();
+        assert_eq!(shingle, Shingle::new());
+    }
+
+    #[test]
     fn what_is_transformed_is_what_would_be_learnt() {
         let mut shingle = Shingle::<4>::new();
         for i in 0..40u8 {

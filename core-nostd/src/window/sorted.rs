@@ -51,11 +51,10 @@ impl<const W: usize> SortedWindow<W> {
     #[must_use]
     pub fn quantile(&self, q: f32) -> Option<f32> {
         let place = math::clamp(q, 0.0, 1.0) * f32::from(self.len.saturating_sub(1));
-        let below = math::floor(place);
-        let mut from = self.sorted().iter().skip(below as usize);
-        let low = *from.next()?;
-        let high = from.next().copied().unwrap_or(low);
-        Some(low + (place - below) * (high - low))
+        let below = place as usize;
+        let low = *self.sorted().get(below)?;
+        let high = self.sorted().get(below.saturating_add(1)).copied().unwrap_or(low);
+        Some(low + (place - below as f32) * (high - low))
     }
 
     /// The middle value, or the mean of the two in the middle.

@@ -32,7 +32,7 @@ impl Split {
 /// one that closed it; samples without a time count as measured with the one before. A value that trembles about the
 /// threshold makes many windows: smooth it first.
 ///
-/// Memory: 136 bytes. Cost: one division.
+/// Memory: 144 bytes. Cost: one division.
 /// ```
 /// use brooklet_core::window::{Split, State};
 /// use brooklet_core::{sample::Moment, traits::{Learner, Windower}};
