@@ -16,7 +16,8 @@
 //! |---|---|---|
 //! | ground | [`math`], [`rng`], [`mod@array`] | the only door to `libm`, seeded random numbers, serde for `[T; N]` |
 //! | values and roles | [`sample`], [`traits`], [`compose`] | finite input by construction; what a learner can do; static pipelines |
-//! | parts | [`stats`], [`window`], [`quantile`], [`preprocess`], [`spectral`], [`linear`] | running statistics and transformers |
+//! | parts | [`stats`], [`window`], [`quantile`], [`preprocess`], [`spectral`], [`linear`] | running statistics, windows and transformers |
+//! | keys and events | [`sketch`], [`pattern`] | counts over many keys; patterns of events |
 //! | detectors | [`anomaly`] | from a reading to evidence, in powers of ten |
 //! | watchers | [`drift`], [`spc`] | from a stream to an alarm that it changed |
 //! | foresight | [`forecast`], [`prognose`] | what comes next, and how long until a limit |
@@ -66,6 +67,9 @@ pub mod quantile;
 pub mod spectral;
 pub mod stats;
 pub mod window;
+
+pub mod pattern;
+pub mod sketch;
 
 pub mod anomaly;
 

@@ -83,6 +83,9 @@ families! {
     spectral: statistic brooklet_core::spectral::AnySpectral,
     forecast: forecaster brooklet_core::forecast::AnyForecaster,
     prognose: prognoser brooklet_core::prognose::AnyPrognoser,
+    rolling: statistic brooklet_core::window::AnyRolling,
+    sketch: sketch brooklet_core::sketch::AnySketch,
+    window: windower brooklet_core::window::AnyWindow,
 }
 
 const LEN: usize = 1200;
