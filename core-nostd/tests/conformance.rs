@@ -207,7 +207,13 @@ fn damaged_and_foreign_snapshots_are_refused() {
 #[test]
 fn memory_is_what_the_registry_says() {
     let bytes: Vec<_> = Detector::ROWS.iter().map(|row| (row.name, row.bytes)).collect();
-    assert_eq!(bytes, [("default", size_of::<brooklet_core::anomaly::DefaultDetector>()), ("zscore", 12)]);
+    let default = size_of::<brooklet_core::anomaly::DefaultDetector>();
+    assert_eq!(bytes, [("default", default), ("zscore", 12), ("robust_z", 1028), ("tail_rank", 572)]);
+    assert_eq!(
+        size_of::<Detector>(),
+        default,
+        "no detector may make the channels larger than the default does"
+    );
     assert!(size_of::<Monitor<Detector>>() <= 3000, "{}", size_of::<Monitor<Detector>>());
 }
 
@@ -227,6 +233,11 @@ fn the_bits_are_those_of_every_platform() {
             (row.name, format!("{:08x}", digest.finalize()))
         })
         .collect();
-    let golden = [("default", "129c8f7c".to_owned()), ("zscore", "e5212bb0".to_owned())];
-    assert_eq!(checksums, golden);
+    let golden = [
+        ("default", "129c8f7c"),
+        ("zscore", "e5212bb0"),
+        ("robust_z", "e16de859"),
+        ("tail_rank", "e25467dd"),
+    ];
+    assert_eq!(checksums, golden.map(|(name, crc)| (name, crc.to_owned())));
 }

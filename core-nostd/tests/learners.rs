@@ -69,6 +69,7 @@ macro_rules! families {
 
 families! {
     anomaly: detector brooklet_core::anomaly::Detector,
+    scorer: scorer brooklet_core::anomaly::AnyScorer<4>,
 }
 
 const LEN: usize = 1200;

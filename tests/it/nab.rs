@@ -9,7 +9,8 @@ use serde_json::Value;
 const STANDARD: f64 = 70.0;
 
 fn nab() -> PathBuf {
-    PathBuf::from(std::env::var_os("BROOKLET_DATA").expect("BROOKLET_DATA names the folder of data sets")).join("nab")
+    PathBuf::from(std::env::var_os("BROOKLET_DATA").expect("BROOKLET_DATA names the folder of data sets"))
+        .join("nab")
 }
 
 #[test]

@@ -36,5 +36,6 @@ macro_rules! families {
 }
 
 families! {
+    anomaly in "anomaly.rs",
     stats in "stats.rs",
 }

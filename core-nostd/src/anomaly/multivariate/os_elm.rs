@@ -136,9 +136,11 @@ impl<const N: usize, const HIDDEN: usize> Learner for OsElm<N, HIDDEN> {
             ph.iter_mut().zip(row).for_each(|(ph, p)| *ph += h * p); // P is symmetric
         }
         let bound = GROWTH * math::max(1.0 / self.ridge, 1.0);
-        let largest = self.p.iter().enumerate().fold(0.0, |largest, (i, row)| {
-            math::max(row.get(i).copied().unwrap_or(0.0), largest)
-        });
+        let largest = self
+            .p
+            .iter()
+            .enumerate()
+            .fold(0.0, |largest, (i, row)| math::max(row.get(i).copied().unwrap_or(0.0), largest));
         let kept = if largest < bound { self.forgetting } else { 1.0 };
         let spread: f32 = ph.iter().zip(&h).map(|(ph, h)| ph * h).sum();
         let scale = 1.0 / (kept + math::max(spread, 0.0));

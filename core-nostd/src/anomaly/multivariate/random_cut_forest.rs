@@ -59,7 +59,9 @@ impl<const N: usize, const TREES: usize, const SAMPLES: usize> RandomCutForest<N
     }
 }
 
-impl<const N: usize, const TREES: usize, const SAMPLES: usize> Learner for RandomCutForest<N, TREES, SAMPLES> {
+impl<const N: usize, const TREES: usize, const SAMPLES: usize> Learner
+    for RandomCutForest<N, TREES, SAMPLES>
+{
     type Input = Sample<N>;
 
     fn learn_one(&mut self, x: &Sample<N>) {
@@ -96,7 +98,9 @@ impl<const N: usize, const TREES: usize, const SAMPLES: usize> Scorer for Random
     }
 }
 
-impl<const N: usize, const TREES: usize, const SAMPLES: usize> Validate for RandomCutForest<N, TREES, SAMPLES> {
+impl<const N: usize, const TREES: usize, const SAMPLES: usize> Validate
+    for RandomCutForest<N, TREES, SAMPLES>
+{
     fn is_valid(&self) -> bool {
         (1e-5..=1.0).contains(&self.decay)
             && (0.0..=MOST_AGE).contains(&self.age)

@@ -51,7 +51,8 @@ const RANGE: f32 = 8.0;
 const BEYOND: f32 = 64.0;
 
 impl<const N: usize, const ROWS: usize, const WIDTH: usize> RsHash<N, ROWS, WIDTH> {
-    const SHAPE: () = assert!(N > 0 && N < 65_536 && ROWS > 1 && ROWS.is_multiple_of(2) && WIDTH > 1 && WIDTH < 65_536);
+    const SHAPE: () =
+        assert!(N > 0 && N < 65_536 && ROWS > 1 && ROWS.is_multiple_of(2) && WIDTH > 1 && WIDTH < 65_536);
 
     /// Random grids from a seed, with nothing learnt.
     #[must_use]
