@@ -172,7 +172,7 @@ def streaming_pca():
 
 
 def os_elm():
-    rng, inputs, hidden, ridge, forgetting = Rng(7), 3, 4, 0.125, 0.9921875
+    rng, inputs, hidden, ridge, forgetting = Rng(7), 3, 4, 0.125, 0.998046875
     weights, biases = np.zeros((hidden, inputs)), np.zeros(hidden)
     for i in range(hidden):
         biases[i] = 2.0 * rng.uniform() - 1.0

@@ -50,7 +50,7 @@ pub struct OsElm<const N: usize, const HIDDEN: usize> {
 /// Inputs beyond this count as this.
 const MOST: f32 = 1e4;
 /// What a diagonal element of `P` may grow to, in units of `1 / ridge` or 1, whichever is larger.
-const GROWTH: f32 = 100.0;
+const GROWTH: f32 = 4.0;
 
 impl<const N: usize, const HIDDEN: usize> OsElm<N, HIDDEN> {
     const SHAPE: () = assert!(N > 0 && N < 65_536 && HIDDEN > 0 && HIDDEN < 65_536);
