@@ -73,7 +73,7 @@ fn half_space_trees() {
 
 #[test]
 fn os_elm() {
-    scorer(&golden("anomaly/os_elm", 1e-8, 1e-2), OsElm::<3, 4>::new(0.125, 0.998_046_875, 7));
+    scorer(&golden("anomaly/os_elm", 1e-8, 1e-2), OsElm::<3, 4>::new(0.125, 1.0 - 1.0 / 512.0, 7));
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::traits::{Learner, Scorer, Validate};
 /// OsElm>`, as the registered one is). `HIDDEN` best at or below `N`. Ready after `2 HIDDEN` samples.
 ///
 /// `ridge`: 1e-4 to 1e4; `forgetting`: 0.9 to 1, the share kept of the weight of the past; both brought into range.
-/// Memory: `4 HIDDEN (HIDDEN + 2 N + 1) + 20` bytes. Cost: `2 HIDDEN² + 4 HIDDEN N` multiplications, `HIDDEN`
+/// Memory: `4 HIDDEN (HIDDEN + 2 N + 1) + 12` bytes. Cost: `2 HIDDEN² + 4 HIDDEN N` multiplications, `HIDDEN`
 /// exponentials.
 /// ```
 /// use brooklet_core::{anomaly::OsElm, rng::Rng, sample::Sample};
