@@ -19,8 +19,8 @@ pub use calibrated::Calibrated;
 pub use default_detector::DefaultDetector;
 pub use level_shift::LevelShift;
 pub use multivariate::{
-    AnyScorer, GivenSplits, HalfSpaceTrees, Halving, Loda, Mahalanobis, OsElm, RandomCutForest, Residual,
-    RsHash, Splits, StreamingPca,
+    AnyScorer, GivenSplits, HalfSpaceTrees, Halving, Loda, Mahalanobis, OneClassSvm, OsElm, RandomCutForest,
+    Residual, RsHash, Splits, StreamingPca,
 };
 pub use range::Range;
 pub use robust_z::RobustZ;

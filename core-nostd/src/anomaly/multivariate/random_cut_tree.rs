@@ -58,29 +58,32 @@ impl<const N: usize> Inner<N> {
 
     /// How far the point lies outside of the box, summed over the features, and the sum of the box's sides.
     fn outside(&self, point: &[f32; N]) -> (f32, f32) {
-        let (points, rest) = point.as_chunks::<4>();
-        let ((lows, low_rest), (highs, high_rest)) = (self.low.as_chunks::<4>(), self.high.as_chunks::<4>());
-        // Four sums side by side: one would wait for every addition.
-        let (mut outside, mut range) = ([0.0; 4], [0.0; 4]);
-        for ((x, low), high) in points.iter().zip(lows).zip(highs) {
-            for ((((o, r), x), low), high) in outside.iter_mut().zip(&mut range).zip(x).zip(low).zip(high) {
-                *o += math::max(low - x, 0.0) + math::max(x - high, 0.0);
-                *r += high - low;
-            }
+        let (mut outside, mut sides) = ([0.0; N], [0.0; N]);
+        let bounds = self.low.iter().zip(&self.high);
+        for (((o, r), x), (low, high)) in outside.iter_mut().zip(&mut sides).zip(point).zip(bounds) {
+            *o = math::max(low - x, 0.0) + math::max(x - high, 0.0);
+            *r = high - low;
         }
-        let ([a, b, c, d], [e, f, g, h]) = (outside, range);
-        let (mut outside, mut range) = ((a + b) + (c + d), (e + f) + (g + h));
-        for ((x, low), high) in rest.iter().zip(low_rest).zip(high_rest) {
-            outside += math::max(low - x, 0.0) + math::max(x - high, 0.0);
-            range += high - low;
-        }
-        (outside, range)
+        (sum_of_four(&outside), sum_of_four(&sides))
     }
 
     fn child(&self, point: &[f32; N]) -> u16 {
         let value = point.get(usize::from(self.feature)).copied().unwrap_or(0.0);
         if value <= self.cut { self.left } else { self.right }
     }
+}
+
+/// A sum by four sums side by side: one alone would wait for every addition.
+fn sum_of_four<const N: usize>(values: &[f32; N]) -> f32 {
+    let (fours, rest) = values.as_chunks::<4>();
+    let mut sums = [0.0; 4];
+    for four in fours {
+        for (sum, value) in sums.iter_mut().zip(four) {
+            *sum += value;
+        }
+    }
+    let [a, b, c, d] = sums;
+    rest.iter().fold((a + b) + (c + d), |sum, value| sum + value)
 }
 
 impl<const N: usize> Default for Leaf<N> {
