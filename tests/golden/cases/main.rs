@@ -36,6 +36,7 @@ macro_rules! families {
 }
 
 families! {
+    anomaly in "anomaly.rs",
     classify in "classify.rs",
     cluster in "cluster.rs",
     drift in "drift.rs",
