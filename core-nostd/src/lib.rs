@@ -18,7 +18,7 @@
 //! | values and roles | [`sample`], [`traits`], [`compose`] | finite input by construction; what a learner can do; static pipelines |
 //! | parts | [`stats`], [`window`], [`quantile`], [`preprocess`] | running statistics and transformers |
 //! | detectors | [`anomaly`] | from a reading to evidence, in powers of ten |
-//! | watchers | [`drift`], [`spc`] | from a stream to an alarm that it changed |
+//! | watchers | [`drift`], [`spc`], [`threshold`] | from a stream to an alarm that it changed; from scores to what is rare |
 //! | decision | [`alarm`], [`monitor`] | from evidence to alerts: the one step that firmware and gateway share |
 //! | edge | [`message`], [`snapshot`] | what goes over a wire or into flash |
 //!
@@ -67,6 +67,7 @@ pub mod anomaly;
 
 pub mod drift;
 pub mod spc;
+pub mod threshold;
 
 pub mod alarm;
 pub mod monitor;

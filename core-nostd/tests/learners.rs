@@ -72,6 +72,7 @@ families! {
     drift: drift brooklet_core::drift::AnyDriftDetector,
     spc: drift brooklet_core::spc::AnyChart,
     spc_vector: scorer brooklet_core::spc::AnyVectorChart<4>,
+    threshold: threshold brooklet_core::threshold::AnyThreshold,
 }
 
 const LEN: usize = 1200;

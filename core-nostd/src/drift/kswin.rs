@@ -120,27 +120,9 @@ impl<const WINDOW: usize, const RECENT: usize> Kswin<WINDOW, RECENT> {
         let mut recent = [0.0; RECENT];
         let last = in_order().skip(WINDOW.saturating_sub(RECENT));
         recent.iter_mut().zip(last).for_each(|(slot, value)| *slot = *value);
-        sort(&mut past);
-        sort(&mut recent);
+        math::sort(&mut past);
+        math::sort(&mut recent);
         distance(&past, &recent)
-    }
-}
-
-/// Insertion sort.
-fn sort<const N: usize>(values: &mut [f32; N]) {
-    for end in 1..N {
-        let (sorted, rest) = values.split_at_mut_checked(end).unwrap_or((&mut [], &mut []));
-        let Some(hole) = rest.first_mut() else { return };
-        let value = *hole;
-        let mut hole = hole;
-        for slot in sorted.iter_mut().rev() {
-            if *slot <= value {
-                break;
-            }
-            *hole = *slot;
-            hole = slot;
-        }
-        *hole = value;
     }
 }
 
