@@ -168,17 +168,13 @@ pub const fn limit(x: f32) -> f32 {
 /// library's it has no way to panic.
 pub fn sort(values: &mut [f32]) {
     for end in 1..values.len() {
-        let (sorted, rest) = values.split_at_mut_checked(end).unwrap_or((&mut [], &mut []));
-        let Some(mut hole) = rest.first_mut() else { return };
-        let value = *hole;
-        for slot in sorted.iter_mut().rev() {
-            if *slot <= value {
-                break;
-            }
+        let Some((value, sorted)) = values.get_mut(..=end).and_then(<[f32]>::split_last_mut) else { return };
+        let (new, mut hole) = (*value, value);
+        for slot in sorted.iter_mut().rev().take_while(|slot| **slot > new) {
             *hole = *slot;
             hole = slot;
         }
-        *hole = value;
+        *hole = new;
     }
 }
 

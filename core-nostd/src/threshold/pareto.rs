@@ -24,7 +24,7 @@ pub struct Pareto {
 }
 
 /// Where the search looks: negative ones in units of the end `-1/max`, positive ones of `1/mean`.
-const BEFORE: [f32; 10] = [0.999, 0.99, 0.95, 0.88, 0.77, 0.62, 0.45, 0.28, 0.15, 0.05];
+const BEFORE: [f32; 12] = [0.9995, 0.998, 0.995, 0.988, 0.97, 0.93, 0.86, 0.75, 0.6, 0.42, 0.25, 0.1];
 const BEYOND: [f32; 10] = [0.0, 0.05, 0.15, 0.4, 1.0, 2.5, 6.0, 15.0, 100.0, 1000.0];
 /// Products of this many factors stay finite.
 const FACTORS: usize = 4;

@@ -12,7 +12,7 @@ use crate::traits::{Learner, Threshold, Validate};
 ///
 /// Needs no assumption on the scores but that they are alike over time. As the paper has it, what is above is not
 /// learnt: then a lasting change of level is above for ever, and on long streams the threshold creeps down, because the
-/// tail that is learnt was cut by it (of a million normal samples 18,000 are above at `q` = 1e-4). With
+/// tail that is learnt was cut by it (of a million normal samples 18,000 are above at `q` = 1e-4; libspot creeps as well). With
 /// [`keeping_all`](Self::keeping_all) neither happens (280 above), and anomalies count until `N` excesses later. Watches
 /// the upper end; for the lower, change the sign.
 ///

@@ -38,5 +38,6 @@ macro_rules! families {
 families! {
     drift in "drift.rs",
     spc in "spc.rs",
+    threshold in "threshold.rs",
     stats in "stats.rs",
 }
