@@ -16,9 +16,11 @@
 //! |---|---|---|
 //! | ground | [`math`], [`rng`], [`mod@array`] | the only door to `libm`, seeded random numbers, serde for `[T; N]` |
 //! | values and roles | [`sample`], [`traits`], [`compose`] | finite input by construction; what a learner can do; static pipelines |
-//! | parts | [`stats`], [`window`], [`quantile`], [`preprocess`] | running statistics and transformers |
+//! | parts | [`stats`], [`window`], [`quantile`], [`preprocess`], [`spectral`], [`linear`] | running statistics and transformers |
 //! | detectors | [`anomaly`] | from a reading to evidence, in powers of ten |
 //! | watchers | [`drift`], [`spc`], [`threshold`] | from a stream to an alarm that it changed; from scores to what is rare |
+//! | foresight | [`forecast`], [`prognose`] | what comes next, and how long until a limit |
+//! | models | [`regress`], [`classify`], [`cluster`] | from a sample to a number, a class, a group |
 //! | decision | [`alarm`], [`monitor`] | from evidence to alerts: the one step that firmware and gateway share |
 //! | edge | [`message`], [`snapshot`] | what goes over a wire or into flash |
 //!
@@ -58,8 +60,10 @@ pub mod traits;
 
 pub mod registry;
 
+pub mod linear;
 pub mod preprocess;
 pub mod quantile;
+pub mod spectral;
 pub mod stats;
 pub mod window;
 
@@ -68,6 +72,13 @@ pub mod anomaly;
 pub mod drift;
 pub mod spc;
 pub mod threshold;
+
+pub mod forecast;
+pub mod prognose;
+
+pub mod classify;
+pub mod cluster;
+pub mod regress;
 
 pub mod alarm;
 pub mod monitor;

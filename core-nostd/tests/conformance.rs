@@ -206,8 +206,12 @@ fn damaged_and_foreign_snapshots_are_refused() {
 
 #[test]
 fn memory_is_what_the_registry_says() {
-    let bytes: Vec<_> = Detector::ROWS.iter().map(|row| (row.name, row.bytes)).collect();
-    assert_eq!(bytes, [("default", size_of::<brooklet_core::anomaly::DefaultDetector>()), ("zscore", 12)]);
+    let most = Detector::ROWS.iter().map(|row| row.bytes).max();
+    assert_eq!(
+        most,
+        Some(size_of::<brooklet_core::anomaly::DefaultDetector>()),
+        "no other makes channels larger"
+    );
     assert!(size_of::<Monitor<Detector>>() <= 3000, "{}", size_of::<Monitor<Detector>>());
 }
 
@@ -216,17 +220,13 @@ fn memory_is_what_the_registry_says() {
 #[test]
 fn the_bits_are_those_of_every_platform() {
     let crc = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
-    let checksums: Vec<_> = Detector::ROWS
-        .iter()
-        .map(|row| {
-            let mut monitor = Monitor::new(Detector::from_name(row.name).unwrap());
-            let mut digest = crc.digest();
-            for x in stream(1, 3000) {
-                digest.update(&monitor.step(&x, &Settings::DEFAULT).level.to_bits().to_le_bytes());
-            }
-            (row.name, format!("{:08x}", digest.finalize()))
-        })
-        .collect();
-    let golden = [("default", "129c8f7c".to_owned()), ("zscore", "e5212bb0".to_owned())];
-    assert_eq!(checksums, golden);
+    for (name, golden) in [("default", 0x129c_8f7c), ("zscore", 0xe521_2bb0)] {
+        let mut monitor = Monitor::new(Detector::from_name(name).unwrap());
+        let mut digest = crc.digest();
+        for x in stream(1, 3000) {
+            digest.update(&monitor.step(&x, &Settings::DEFAULT).level.to_bits().to_le_bytes());
+        }
+        let bits = digest.finalize();
+        assert_eq!(bits, golden, "{name}: {bits:08x}");
+    }
 }

@@ -44,7 +44,7 @@ macro_rules! families {
             }
         )+
 
-        /// A checksum over all that every learner says on one stream: the bits of every platform. A change here changes
+        /// A checksum over all that every learner says on one stream and its state at the end: the bits of every platform. A change here changes
         /// what users see, and must be meant: `BROOKLET_WRITE_BITS=1 cargo test -p brooklet-core --test learners`.
         #[test]
         fn the_bits_are_those_of_every_platform() {
@@ -69,10 +69,21 @@ macro_rules! families {
 
 families! {
     anomaly: detector brooklet_core::anomaly::Detector,
+    impute: imputer brooklet_core::preprocess::AnyImputer,
+    preprocess: transformer brooklet_core::preprocess::AnyTransformer<4>,
+    quantile: statistic brooklet_core::quantile::AnyQuantile,
+    scorer: scorer brooklet_core::anomaly::AnyScorer<4>,
+    stats: statistic brooklet_core::stats::AnyStatistic,
     drift: drift brooklet_core::drift::AnyDriftDetector,
+    classify: classifier brooklet_core::classify::AnyClassifier<4, 3>,
+    cluster: clusterer brooklet_core::cluster::AnyClusterer<4>,
+    regress: regressor brooklet_core::regress::AnyRegressor<4>,
     spc: drift brooklet_core::spc::AnyChart,
     spc_vector: scorer brooklet_core::spc::AnyVectorChart<4>,
     threshold: threshold brooklet_core::threshold::AnyThreshold,
+    spectral: statistic brooklet_core::spectral::AnySpectral,
+    forecast: forecaster brooklet_core::forecast::AnyForecaster,
+    prognose: prognoser brooklet_core::prognose::AnyPrognoser,
 }
 
 const LEN: usize = 1200;
@@ -213,6 +224,7 @@ fn checksums<F: Family>(bits_of: &mut BTreeMap<String, u32>) {
             }
             learner.learn(&event);
         }
+        digest.update(&save(&learner));
         bits_of.insert(format!("{}/{name}", F::family()), digest.finalize());
     });
 }

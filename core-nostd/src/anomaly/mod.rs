@@ -1,19 +1,31 @@
 //! Anomaly detectors: from a reading to evidence that it does not belong.
 //!
-//! [`Detector`] holds any of the registered ones; its table below is the registry. To add one: a file here, a line in
-//! the registry.
+//! [`Detector`] holds any of the registered ones for one channel, [`AnyScorer`] any for several features; their tables
+//! below are the registry. To add one: a file here, a line in the registry. [`Calibrated`] makes evidence of a scorer's
+//! strangeness.
 
+mod calibrated;
 mod default_detector;
 mod hold;
 mod level_shift;
+mod multivariate;
 mod range;
+mod robust_z;
 mod seasonal_profile;
+mod tail_rank;
 mod zscore;
 
+pub use calibrated::Calibrated;
 pub use default_detector::DefaultDetector;
 pub use level_shift::LevelShift;
+pub use multivariate::{
+    AnyScorer, GivenSplits, HalfSpaceTrees, Halving, Loda, Mahalanobis, OneClassSvm, OsElm, RandomCutForest,
+    Residual, RsHash, Splits, StreamingPca,
+};
 pub use range::Range;
+pub use robust_z::RobustZ;
 pub use seasonal_profile::SeasonalProfile;
+pub use tail_rank::TailRank;
 pub use zscore::ZScore;
 
 use serde::{Deserialize, Serialize};
@@ -44,6 +56,10 @@ registry! {
         "default" => Default(DefaultDetector) = DefaultDetector::new(),
         /// Distance from a running mean of 5000 samples.
         "zscore" => ZScore(ZScore<5000>) = ZScore::new(),
+        /// Distance from the median of 128 samples, in units of their median absolute deviation.
+        "robust_z" => RobustZ(RobustZ<128>) = RobustZ::new(),
+        /// Rank among the values seen, from the nearer end.
+        "tail_rank" => TailRank(TailRank<4000>) = TailRank::new(),
     }
 }
 

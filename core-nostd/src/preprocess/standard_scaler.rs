@@ -2,12 +2,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::math;
 use crate::sample::Sample;
-use crate::stats::EwMeanVar;
+use crate::stats;
 use crate::traits::{Learner, Transformer, Validate};
 
 /// Each feature minus its running mean, in units of its running deviation.
 ///
-/// A feature that never changed gives 0. `HORIZON`: samples remembered, see [`EwMeanVar`]. Memory: `12 N` bytes.
+/// Formula: with `r = max(1/n, 1/HORIZON)`, `d = x - mean`: `mean += r d`, `var += r ((1 - r) d² - var)`; the output is
+/// `(x - mean) / sd`.
+///
+/// What linear learners and distances need. A feature that never changed gives 0. A `HORIZON` of `u32::MAX` weighs all
+/// samples alike, as river does; in f32 that means those beyond some ten million hardly count, so that a horizon is
+/// better for a stream without end. Needs no more than a few samples, but those decide the first scale.
+///
+/// `HORIZON`: 1 and up, in samples. Memory: `8 N + 4` bytes. Cost: one division for all features, 7 operations each; a
+/// root and a division each to transform. Input is limited to ±1e18.
 /// ```
 /// use brooklet_core::{preprocess::StandardScaler, sample::Sample};
 /// use brooklet_core::traits::{Learner, Transformer};
@@ -15,17 +23,37 @@ use crate::traits::{Learner, Transformer, Validate};
 /// for x in [-1.0, 1.0] { scaler.learn_one(&Sample::new([x, 10.0 * x]).unwrap()); }
 /// assert_eq!(scaler.transform_one(&Sample::new([2.0, -20.0]).unwrap()).unwrap().values(), &[2.0, -2.0]);
 /// ```
+/// Source: T. Finch, Incremental calculation of weighted mean and variance, University of Cambridge 2009. Checked
+/// against river's `StandardScaler` (without a horizon) and an f64 twin.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StandardScaler<const N: usize, const HORIZON: u32> {
     #[serde(with = "crate::array")]
-    features: [EwMeanVar<HORIZON>; N],
+    mean: [f32; N],
+    #[serde(with = "crate::array")]
+    var: [f32; N],
+    n: u32,
 }
 
 impl<const N: usize, const HORIZON: u32> StandardScaler<N, HORIZON> {
+    const SHAPE: () = assert!(HORIZON > 0);
+
     /// Nothing learnt.
     #[must_use]
     pub const fn new() -> Self {
-        Self { features: [EwMeanVar::new(); N] }
+        let () = Self::SHAPE;
+        Self { mean: [0.0; N], var: [0.0; N], n: 0 }
+    }
+
+    /// Number of samples, up to `HORIZON`.
+    #[must_use]
+    pub const fn count(&self) -> u32 {
+        self.n
+    }
+
+    /// The means and variances (nothing taken off the count).
+    #[must_use]
+    pub const fn moments(&self) -> (&[f32; N], &[f32; N]) {
+        (&self.mean, &self.var)
     }
 }
 
@@ -33,8 +61,13 @@ impl<const N: usize, const HORIZON: u32> Learner for StandardScaler<N, HORIZON> 
     type Input = Sample<N>;
 
     fn learn_one(&mut self, x: &Sample<N>) {
-        for (feature, value) in self.features.iter_mut().zip(x.values()) {
-            feature.learn_one(value);
+        self.n = Ord::min(self.n.saturating_add(1), HORIZON);
+        let r = 1.0 / self.n as f32;
+        let keep = 1.0 - r;
+        for ((mean, var), x) in self.mean.iter_mut().zip(&mut self.var).zip(x.values()) {
+            let d = math::limit(*x) - *mean;
+            *mean += r * d;
+            *var += r * (keep * d * d - *var);
         }
     }
 
@@ -48,12 +81,13 @@ impl<const N: usize, const HORIZON: u32> Transformer for StandardScaler<N, HORIZ
 
     /// `None` before the second sample.
     fn transform_one(&self, x: &Sample<N>) -> Option<Sample<N>> {
-        if self.features.first().is_some_and(|feature| feature.count() < 2.0) {
+        if self.n < 2 {
             return None;
         }
-        let mut scaled = [0.0; N];
-        for ((out, feature), value) in scaled.iter_mut().zip(&self.features).zip(x.values()) {
-            *out = (math::limit(*value) - feature.mean()) / feature.sd();
+        // Roots first: they are calls, and the rest goes several features at a time without them.
+        let mut scaled = self.var.map(math::sqrt);
+        for ((out, mean), x) in scaled.iter_mut().zip(&self.mean).zip(x.values()) {
+            *out = (math::limit(*x) - mean) / stats::at_least_resolved(*mean, *out);
         }
         Sample::new(scaled)
     }
@@ -61,6 +95,8 @@ impl<const N: usize, const HORIZON: u32> Transformer for StandardScaler<N, HORIZ
 
 impl<const N: usize, const HORIZON: u32> Validate for StandardScaler<N, HORIZON> {
     fn is_valid(&self) -> bool {
-        self.features.iter().all(Validate::is_valid)
+        self.n <= HORIZON
+            && self.mean.iter().all(|mean| math::abs(*mean) <= 2.0 * math::LIMIT)
+            && self.var.iter().all(|var| (0.0..=1e37).contains(var))
     }
 }

@@ -11,7 +11,7 @@ use crate::traits::{Learner, Statistic, Validate};
 /// Works for any slowly moving quantity; a single wild value moves it by `1/HORIZON` of its distance, so heavy tails
 /// widen the variance for long.
 ///
-/// `HORIZON`: 1 and up, in samples. Memory: 12 bytes. Cost: one division. Input is limited to ±1e18.
+/// `HORIZON`: 1..=2^24, in samples: from there on f32 stops counting. Memory: 12 bytes. Cost: one division. Input is limited to ±1e18.
 /// ```
 /// use brooklet_core::stats::EwMeanVar;
 /// use brooklet_core::traits::{Learner, Statistic};
@@ -31,8 +31,13 @@ pub struct EwMeanVar<const HORIZON: u32> {
 const RESOLUTION: f32 = 1e-5;
 const TINY: f32 = 1e-20;
 
+/// A standard deviation that is never 0: at least what f32 resolves at the magnitude of the mean.
+pub(crate) const fn at_least_resolved(mean: f32, sd: f32) -> f32 {
+    math::max(math::max(sd, RESOLUTION * math::abs(mean)), TINY)
+}
+
 impl<const HORIZON: u32> EwMeanVar<HORIZON> {
-    const SHAPE: () = assert!(HORIZON > 0);
+    const SHAPE: () = assert!(0 < HORIZON && HORIZON <= 1 << 24);
 
     /// Nothing learnt.
     #[must_use]
@@ -56,7 +61,7 @@ impl<const HORIZON: u32> EwMeanVar<HORIZON> {
     /// The standard deviation, never 0: at least what f32 resolves at this magnitude.
     #[must_use]
     pub fn sd(&self) -> f32 {
-        math::max(math::max(math::sqrt(self.var), RESOLUTION * math::abs(self.mean)), TINY)
+        at_least_resolved(self.mean, math::sqrt(self.var))
     }
 }
 
