@@ -19,7 +19,7 @@
 //! | parts | [`stats`], [`window`], [`quantile`], [`preprocess`], [`spectral`], [`linear`] | running statistics, windows and transformers |
 //! | keys and events | [`sketch`], [`pattern`] | counts over many keys; patterns of events |
 //! | detectors | [`anomaly`] | from a reading to evidence, in powers of ten |
-//! | watchers | [`drift`], [`spc`] | from a stream to an alarm that it changed |
+//! | watchers | [`drift`], [`spc`], [`threshold`] | from a stream to an alarm that it changed; from scores to what is rare |
 //! | foresight | [`forecast`], [`prognose`] | what comes next, and how long until a limit |
 //! | models | [`regress`], [`classify`], [`cluster`] | from a sample to a number, a class, a group |
 //! | decision | [`alarm`], [`monitor`] | from evidence to alerts: the one step that firmware and gateway share |
@@ -75,6 +75,7 @@ pub mod anomaly;
 
 pub mod drift;
 pub mod spc;
+pub mod threshold;
 
 pub mod forecast;
 pub mod prognose;

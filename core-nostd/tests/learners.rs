@@ -80,6 +80,7 @@ families! {
     regress: regressor brooklet_core::regress::AnyRegressor<4>,
     spc: drift brooklet_core::spc::AnyChart,
     spc_vector: scorer brooklet_core::spc::AnyVectorChart<4>,
+    threshold: threshold brooklet_core::threshold::AnyThreshold,
     spectral: statistic brooklet_core::spectral::AnySpectral,
     forecast: forecaster brooklet_core::forecast::AnyForecaster,
     prognose: prognoser brooklet_core::prognose::AnyPrognoser,

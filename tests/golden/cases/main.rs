@@ -44,6 +44,7 @@ families! {
     regress in "regress.rs",
     spc in "spc.rs",
     sketch in "sketch.rs",
+    threshold in "threshold.rs",
     stats in "stats.rs",
     window in "window.rs",
     spectral in "spectral.rs",
