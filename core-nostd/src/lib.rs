@@ -16,13 +16,10 @@
 //! |---|---|---|
 //! | ground | [`math`], [`rng`], [`mod@array`] | the only door to `libm`, seeded random numbers, serde for `[T; N]` |
 //! | values and roles | [`sample`], [`traits`], [`compose`] | finite input by construction; what a learner can do; static pipelines |
-//! | parts | [`stats`], [`window`], [`quantile`], [`preprocess`], [`linear`] | running statistics and transformers |
+//! | parts | [`stats`], [`window`], [`quantile`], [`preprocess`], [`spectral`], [`linear`] | running statistics and transformers |
 //! | detectors | [`anomaly`] | from a reading to evidence, in powers of ten |
-//! | watchers | [`drift`] | from a stream to an alarm that it changed |
-//! | models | [`regress`], [`classify`], [`cluster`] | from a sample to a number, a class, a group |
 //! | watchers | [`drift`], [`spc`] | from a stream to an alarm that it changed |
-//! | parts | [`stats`], [`window`], [`quantile`], [`preprocess`], [`spectral`] | running statistics and transformers |
-//! | detectors | [`anomaly`] | from a reading to evidence, in powers of ten |
+//! | models | [`regress`], [`classify`], [`cluster`] | from a sample to a number, a class, a group |
 //! | foresight | [`forecast`], [`prognose`] | what comes next, and how long until a limit |
 //! | decision | [`alarm`], [`monitor`] | from evidence to alerts: the one step that firmware and gateway share |
 //! | edge | [`message`], [`snapshot`] | what goes over a wire or into flash |
@@ -71,13 +68,14 @@ pub mod stats;
 pub mod window;
 
 pub mod anomaly;
-pub mod forecast;
-pub mod prognose;
 
 pub mod classify;
 pub mod cluster;
 pub mod drift;
 pub mod regress;
+
+pub mod forecast;
+pub mod prognose;
 pub mod spc;
 
 pub mod alarm;
