@@ -20,6 +20,10 @@
 //! | keys and events | [`sketch`], [`pattern`] | counts over many keys; patterns of events |
 //! | detectors | [`anomaly`] | from a reading to evidence, in powers of ten |
 //! | watchers | [`drift`], [`spc`], [`threshold`] | from a stream to an alarm that it changed; from scores to what is rare |
+//! | parts | [`stats`], [`window`], [`quantile`], [`preprocess`], [`spectral`], [`linear`] | running statistics and transformers |
+//! | detectors | [`anomaly`] | from a reading to evidence, in powers of ten |
+//! | watchers | [`drift`], [`spc`] | from a stream to an alarm that it changed |
+//! | models | [`regress`], [`classify`], [`cluster`] | from a sample to a number, a class, a group |
 //! | foresight | [`forecast`], [`prognose`] | what comes next, and how long until a limit |
 //! | models | [`regress`], [`classify`], [`cluster`] | from a sample to a number, a class, a group |
 //! | decision | [`alarm`], [`monitor`] | from evidence to alerts: the one step that firmware and gateway share |
@@ -83,6 +87,10 @@ pub mod prognose;
 pub mod classify;
 pub mod cluster;
 pub mod regress;
+
+pub mod forecast;
+pub mod prognose;
+pub mod spc;
 
 pub mod alarm;
 pub mod monitor;
