@@ -4,6 +4,8 @@
 mod arow;
 mod ftrl;
 mod gaussian_nb;
+mod gaussian_observer;
+mod hoeffding_tree;
 mod k_nearest;
 mod logistic;
 mod nearest_centroid;
@@ -15,6 +17,7 @@ mod softmax;
 pub use arow::Arow;
 pub use ftrl::LogisticFtrl;
 pub use gaussian_nb::GaussianNb;
+pub use hoeffding_tree::{Growth, HoeffdingTree, LeafPrediction};
 pub use k_nearest::KNearest;
 pub use logistic::Logistic;
 pub use nearest_centroid::NearestCentroid;
@@ -59,5 +62,7 @@ registry! {
         "nearest_centroid" => NearestCentroid(NearestCentroid<N, C, 1000>) = NearestCentroid::new(),
         /// Three nearest of 64 remembered samples, the useless ones replaced.
         "k_nearest" => KNearest(KNearest<N, C, 64, 3>) = KNearest::new(),
+        /// Hoeffding tree of up to 48 leaves, 24 of them observed, with adaptive naive Bayes.
+        "hoeffding_tree" => HoeffdingTree(HoeffdingTree<N, C, 48, 24>) = HoeffdingTree::new(Growth::DEFAULT),
     }
 }
