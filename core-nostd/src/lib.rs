@@ -20,6 +20,7 @@
 //! | detectors | [`anomaly`] | from a reading to evidence, in powers of ten |
 //! | watchers | [`drift`] | from a stream to an alarm that it changed |
 //! | models | [`regress`], [`classify`], [`cluster`] | from a sample to a number, a class, a group |
+//! | judgement | [`fuse`], [`evaluate`], [`recommend`] | one score from several, how good predictions are, what helped before |
 //! | decision | [`alarm`], [`monitor`] | from evidence to alerts: the one step that firmware and gateway share |
 //! | edge | [`message`], [`snapshot`] | what goes over a wire or into flash |
 //!
@@ -70,6 +71,9 @@ pub mod anomaly;
 pub mod classify;
 pub mod cluster;
 pub mod drift;
+pub mod evaluate;
+pub mod fuse;
+pub mod recommend;
 pub mod regress;
 
 pub mod alarm;
