@@ -16,9 +16,10 @@
 //! |---|---|---|
 //! | ground | [`math`], [`rng`], [`mod@array`] | the only door to `libm`, seeded random numbers, serde for `[T; N]` |
 //! | values and roles | [`sample`], [`traits`], [`compose`] | finite input by construction; what a learner can do; static pipelines |
-//! | parts | [`stats`], [`window`], [`quantile`], [`preprocess`], [`linear`] | running statistics and transformers |
+//! | parts | [`stats`], [`window`], [`quantile`], [`preprocess`], [`spectral`], [`linear`] | running statistics and transformers |
 //! | detectors | [`anomaly`] | from a reading to evidence, in powers of ten |
-//! | watchers | [`drift`] | from a stream to an alarm that it changed |
+//! | watchers | [`drift`], [`spc`] | from a stream to an alarm that it changed |
+//! | foresight | [`forecast`], [`prognose`] | what comes next, and how long until a limit |
 //! | models | [`regress`], [`classify`], [`cluster`] | from a sample to a number, a class, a group |
 //! | judgement | [`fuse`], [`evaluate`], [`recommend`] | one score from several, how good predictions are, what helped before |
 //! | decision | [`alarm`], [`monitor`] | from evidence to alerts: the one step that firmware and gateway share |
@@ -63,18 +64,25 @@ pub mod registry;
 pub mod linear;
 pub mod preprocess;
 pub mod quantile;
+pub mod spectral;
 pub mod stats;
 pub mod window;
 
 pub mod anomaly;
 
+pub mod drift;
+pub mod spc;
+
+pub mod forecast;
+pub mod prognose;
+
 pub mod classify;
 pub mod cluster;
-pub mod drift;
+pub mod regress;
+
 pub mod evaluate;
 pub mod fuse;
 pub mod recommend;
-pub mod regress;
 
 pub mod alarm;
 pub mod monitor;

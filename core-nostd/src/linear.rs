@@ -16,8 +16,9 @@ pub fn features<const N: usize>(x: &Sample<N>) -> [f32; N] {
     x.values().map(|v| v.clamp(-REACH, REACH))
 }
 
-/// Four sums side by side: one long chain of additions would wait for each of them.
-fn sum_of<const N: usize>(a: &[f32; N], b: &[f32; N], term: impl Fn(f32, f32) -> f32) -> f32 {
+/// The sum of a term of two features each, in a fixed order: four sums side by side, since one long chain of additions
+/// would wait for each of them.
+pub(crate) fn sum_of<const N: usize>(a: &[f32; N], b: &[f32; N], term: impl Fn(f32, f32) -> f32) -> f32 {
     let mut lanes = [0.0; 4];
     let ((heads_a, tail_a), (heads_b, tail_b)) = (a.as_chunks::<4>(), b.as_chunks::<4>());
     for (head_a, head_b) in heads_a.iter().zip(heads_b) {
@@ -50,20 +51,21 @@ pub fn distance_squared<const N: usize>(a: &[f32; N], b: &[f32; N]) -> f32 {
     sum_of(a, b, |a, b| (a - b) * (a - b))
 }
 
-/// Which of `points` is nearest to `x`, of equally near ones the first, and its squared distance.
+/// Which of `points` is nearest to `x`, of equally near ones the first, and its squared distance; `None` without points.
 #[must_use]
 pub fn nearest<'a, const N: usize>(
     points: impl IntoIterator<Item = &'a [f32; N]>,
     x: &[f32; N],
 ) -> Option<(usize, f32)> {
-    let mut best: Option<(usize, f32)> = None;
+    let (mut best, mut least) = (0, f32::INFINITY);
     for (i, point) in points.into_iter().enumerate() {
         let distance = distance_squared(point, x);
-        if best.is_none_or(|(_, least)| distance < least) {
-            best = Some((i, distance));
-        }
+        // Two selections rather than a branch: which point is nearest cannot be foretold.
+        let closer = distance < least;
+        best = if closer { i } else { best };
+        least = if closer { distance } else { least };
     }
-    best
+    (least < f32::INFINITY).then_some((best, least))
 }
 
 /// Weights and an intercept: `w x + b`. Memory: `4 (N + 1)` bytes.

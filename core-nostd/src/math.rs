@@ -106,12 +106,10 @@ pub fn round(x: f32) -> f32 {
 /// The logistic function `1 / (1 + e^-x)`, without overflow.
 #[must_use]
 pub fn sigmoid(x: f32) -> f32 {
-    if x >= 0.0 {
-        1.0 / (1.0 + exp(-x))
-    } else {
-        let e = exp(x);
-        e / (1.0 + e)
-    }
+    // The same path for both signs: which one comes next cannot be foretold.
+    let e = exp(-abs(x));
+    let share = if x >= 0.0 { 1.0 } else { e };
+    share / (1.0 + e)
 }
 
 /// Absolute value.

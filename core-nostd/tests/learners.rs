@@ -81,6 +81,11 @@ families! {
     fuse: fuser brooklet_core::fuse::AnyFuser<4>,
     recommend: recommender brooklet_core::recommend::AnyRecommender<4>,
     regress: regressor brooklet_core::regress::AnyRegressor<4>,
+    spc: drift brooklet_core::spc::AnyChart,
+    spc_vector: scorer brooklet_core::spc::AnyVectorChart<4>,
+    spectral: statistic brooklet_core::spectral::AnySpectral,
+    forecast: forecaster brooklet_core::forecast::AnyForecaster,
+    prognose: prognoser brooklet_core::prognose::AnyPrognoser,
 }
 
 const LEN: usize = 1200;

@@ -22,9 +22,9 @@ use crate::traits::{Supervised, Validate};
 /// ```
 /// use brooklet_core::classify::{Binary, LogisticFtrl};
 /// use brooklet_core::{sample::Sample, traits::Supervised};
-/// let mut ftrl = LogisticFtrl::<2>::new(0.1, 0.1).with_penalty(2.0, 0.0);
+/// let mut ftrl = LogisticFtrl::<2>::new(0.1, 0.1).with_penalty(4.0, 0.0);
 /// for i in 0..500u16 {
-///     let (x, useless) = (f32::from(i % 10) - 4.5, f32::from(i % 2) - 0.5);
+///     let (x, useless) = (f32::from(i % 10) - 4.5, f32::from(i % 3) - 1.0);
 ///     ftrl.learn_one(&Sample::new([x, useless]).unwrap(), &(x > 0.0));
 /// }
 /// assert!(ftrl.yes_one(&Sample::new([3.0, 0.0]).unwrap()).unwrap() > 0.9);
@@ -55,7 +55,8 @@ pub struct LogisticFtrl<const N: usize> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Law {
-    alpha: f32,
+    /// `1 / alpha`.
+    per_alpha: f32,
     beta: f32,
     l1: f32,
     l2: f32,
@@ -65,7 +66,7 @@ impl Law {
     /// The new `z` and `sqrt(n)` for a mean gradient.
     fn accumulate(&self, z: &mut f32, root: &mut f32, g: f32, weight: f32) {
         let grown = math::sqrt(*root * *root + g * g);
-        let sigma = (grown - *root) / self.alpha;
+        let sigma = (grown - *root) * self.per_alpha;
         *z = math::limit(*z + (g - sigma * weight));
         *root = grown;
     }
@@ -75,7 +76,7 @@ impl Law {
             return 0.0;
         }
         let l1 = if z < 0.0 { -self.l1 } else { self.l1 };
-        math::limit((l1 - z) / ((self.beta + root) / self.alpha + self.l2))
+        math::limit((l1 - z) / ((self.beta + root) * self.per_alpha + self.l2))
     }
 }
 
@@ -92,7 +93,7 @@ impl<const N: usize> LogisticFtrl<N> {
             root_edge: 0.0,
             gradient_edge: 0.0,
             law: Law {
-                alpha: math::clamp(alpha, 1e-4, 100.0),
+                per_alpha: 1.0 / math::clamp(alpha, 1e-4, 100.0),
                 beta: math::clamp(beta, 1e-4, 100.0),
                 l1: 0.0,
                 l2: 0.0,
@@ -166,25 +167,26 @@ impl<const N: usize> Supervised for LogisticFtrl<N> {
     }
 
     fn reset(&mut self) {
-        let Law { alpha, beta, l1, l2 } = self.law;
-        *self = Self::new(alpha, beta).with_penalty(l1, l2).with_batch(self.batch);
+        let (law, batch) = (self.law, self.batch);
+        *self = Self { law, batch, ..Self::default() };
     }
 }
 
 impl<const N: usize> Binary for LogisticFtrl<N> {
-    fn yes_one(&self, x: &Sample<N>) -> Option<f32> {
-        self.ready.then(|| math::sigmoid(self.line.at(&features(x))))
+    fn margin_one(&self, x: &Sample<N>) -> Option<f32> {
+        self.ready.then(|| self.line.at(&features(x)))
     }
 }
 
 impl<const N: usize> Validate for LogisticFtrl<N> {
     fn is_valid(&self) -> bool {
-        let Law { alpha, beta, l1, l2 } = &self.law;
+        let Law { per_alpha, beta, l1, l2 } = &self.law;
         let in_reach = |v: &f32| math::abs(*v) <= math::LIMIT;
         self.line.is_valid()
             && self.z.iter().chain(&self.gradients).chain([&self.z_edge, &self.gradient_edge]).all(in_reach)
             && self.roots.iter().chain([&self.root_edge]).all(|root| (0.0..=math::LIMIT).contains(root))
-            && [alpha, beta].into_iter().all(|v| (1e-4..=100.0).contains(v))
+            && (0.009..=1.1e4).contains(per_alpha)
+            && (1e-4..=100.0).contains(beta)
             && [l1, l2].into_iter().all(|v| (0.0..=1e6).contains(v))
             && self.filled < self.batch
     }

@@ -3,9 +3,9 @@ use core::f32::consts::TAU;
 use serde::{Deserialize, Serialize};
 
 use super::softmax::shares;
-use crate::math;
 use crate::sample::Sample;
 use crate::traits::{Classifier, Supervised, Validate};
+use crate::{linear, math};
 
 /// Gaussian naive Bayes: every feature of every class is a normal distribution of its own.
 ///
@@ -18,7 +18,7 @@ use crate::traits::{Classifier, Supervised, Validate};
 ///
 /// `C`: 2 to 256. `HORIZON`: 2 to 2^24, in samples of a class for its distributions and of all classes for their
 /// shares; plain averages until then. Memory: `8 C N + 12 C + 4` bytes. Cost: a division a feature and class, a
-/// logarithm and an exponential a class; features beyond three deviations of a class cost an exponential and two
+/// logarithm and an exponential a class; features beyond four deviations of a class cost an exponential and two
 /// logarithms more. Features are limited to ±1e18; an answer of `C` and above is ignored.
 /// ```
 /// use brooklet_core::{classify::GaussianNb, sample::Sample};
@@ -52,12 +52,12 @@ pub struct GaussianNb<const N: usize, const C: usize, const HORIZON: u32> {
 
 /// River adds this to every density.
 const FLOOR: f32 = 1e-9;
-/// Between these variances and within `NEAR` the density is above 2e-4 and [`FLOOR`] changes its logarithm by less than
+/// Between these variances and within `NEAR` the density is above 4e-5 and [`FLOOR`] changes its logarithm by less than
 /// f32 resolves in the sum. The eighth power of either stays in range.
 const NARROW: f32 = 1e-4;
-const WIDE: f32 = 100.0;
+const WIDE: f32 = 10.0;
 /// Half of the squared distance in deviations. More precision has no features so near that the floor is lost.
-const NEAR: f32 = if f32::EPSILON > 1e-10 { 5.0 } else { -1.0 };
+const NEAR: f32 = if f32::EPSILON > 1e-10 { 8.0 } else { -1.0 };
 
 impl<const N: usize, const C: usize, const HORIZON: u32> GaussianNb<N, C, HORIZON> {
     const SHAPE: () = assert!(C >= 2 && C <= 256 && HORIZON >= 2 && HORIZON <= 1 << 24);
@@ -105,27 +105,33 @@ impl<const N: usize, const C: usize, const HORIZON: u32> GaussianNb<N, C, HORIZO
 /// Half the squared distance in deviations, added up, with what [`FLOOR`] and variances out of range change.
 fn distance<const N: usize>(means: &[f32; N], vars: &[f32; N], x: &[f32; N]) -> f32 {
     let mut halves = [0.0; N];
-    let mut near = true;
     for (((half, x), mean), var) in halves.iter_mut().zip(x).zip(means).zip(vars) {
         let d = x - mean;
         *half = 0.5 * d * d / var;
-        near &= (*half <= NEAR) & (*var >= NARROW) & (*var <= WIDE);
     }
-    if !near {
+    // Not a number where the variance is 0.
+    let far = |half: f32, var: f32| half.is_nan() | (half > NEAR) | !(NARROW..=WIDE).contains(&var);
+    if linear::sum_of(&halves, vars, |half, var| if far(half, var) { 1.0 } else { 0.0 }) > 0.0 {
         for (half, var) in halves.iter_mut().zip(vars) {
-            if !(*half <= NEAR && (NARROW..=WIDE).contains(var)) {
+            if far(*half, *var) {
                 let density = if *var > 0.0 { math::exp(-*half) / math::sqrt(TAU * var) } else { 0.0 };
                 *half = -math::ln(FLOOR + density) - 0.5 * math::ln(TAU * math::clamp(*var, NARROW, WIDE));
             }
         }
     }
-    halves.iter().sum()
+    linear::sum_of(&halves, vars, |half, _| half)
 }
 
 /// `ln(tau var) / 2` added up, eight variances to a logarithm.
 fn norm<const N: usize>(vars: &[f32; N]) -> f32 {
-    let product = |vars: &[f32]| vars.iter().fold(1.0, |p, var| p * (TAU * math::clamp(*var, NARROW, WIDE)));
-    0.5 * vars.chunks(8).map(|vars| math::ln(product(vars))).sum::<f32>()
+    let bounded = |var: f32| TAU * math::clamp(var, NARROW, WIDE);
+    let (eights, rest) = vars.as_chunks::<8>();
+    let mut sum = math::ln(rest.iter().fold(1.0, |product, var| product * bounded(*var)));
+    for eight in eights {
+        let [a, b, c, d, e, f, g, h] = eight.map(bounded);
+        sum += math::ln(((a * e) * (c * g)) * ((b * f) * (d * h)));
+    }
+    0.5 * sum
 }
 
 impl<const N: usize, const C: usize, const HORIZON: u32> Supervised for GaussianNb<N, C, HORIZON> {

@@ -76,8 +76,8 @@ impl<const N: usize> Supervised for Logistic<N> {
 }
 
 impl<const N: usize> Binary for Logistic<N> {
-    fn yes_one(&self, x: &Sample<N>) -> Option<f32> {
-        self.ready.then(|| math::sigmoid(self.line.at(&features(x))))
+    fn margin_one(&self, x: &Sample<N>) -> Option<f32> {
+        self.ready.then(|| self.line.at(&features(x)))
     }
 }
 

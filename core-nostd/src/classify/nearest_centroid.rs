@@ -18,8 +18,8 @@ use crate::traits::{Classifier, Supervised, Validate};
 /// use brooklet_core::traits::{Classifier, Supervised};
 /// let mut nearest = NearestCentroid::<2, 2, 1000>::new();
 /// nearest.learn_one(&Sample::new([0.0, 0.0]).unwrap(), &0);
-/// nearest.learn_one(&Sample::new([4.0, 0.0]).unwrap(), &1);
-/// assert_eq!(nearest.proba_one(&Sample::new([3.0, 0.0]).unwrap()), Some([0.1, 0.9]));
+/// nearest.learn_one(&Sample::new([3.0, 0.0]).unwrap(), &1);
+/// assert_eq!(nearest.proba_one(&Sample::new([2.0, 0.0]).unwrap()), Some([0.2, 0.8]));
 /// ```
 /// Source: Tibshirani et al. 2002, doi:10.1073/pnas.082099299, without its shrinking. Checked against scikit-learn's
 /// `NearestCentroid`.

@@ -1,12 +1,18 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::math;
 use crate::traits::{Classifier, Supervised, Validate};
 
-/// Says yes or no.
+/// Says yes or no by a line between them.
 pub trait Binary: Supervised<Target = bool> {
-    /// How likely yes is, 0 to 1; `None` while nothing was learnt. Never learns.
-    fn yes_one(&self, x: &Self::Input) -> Option<f32>;
+    /// On which side of the line: above 0 for yes; `None` while nothing was learnt. Never learns.
+    fn margin_one(&self, x: &Self::Input) -> Option<f32>;
+
+    /// How likely yes is, 0 to 1: the margin's logistic function.
+    fn yes_one(&self, x: &Self::Input) -> Option<f32> {
+        self.margin_one(x).map(math::sigmoid)
+    }
 }
 
 /// Many classes by a learner of yes and no for each: is it this class, or one of the rest?
@@ -94,6 +100,18 @@ impl<L: Binary, const C: usize> Classifier for OneVsRest<L, C> {
         }
         let sum: f32 = shares.iter().sum();
         Some(if sum > 0.0 { shares.map(|share| share / sum) } else { [1.0 / C as f32; C] })
+    }
+
+    /// By the widest margin, without exponentials.
+    fn predict_one(&self, x: &L::Input) -> Option<u8> {
+        if C == 2 {
+            return self.learners.last()?.margin_one(x).map(|margin| u8::from(margin > 0.0));
+        }
+        let mut margins = [0.0; C];
+        for (margin, learner) in margins.iter_mut().zip(&self.learners) {
+            *margin = learner.margin_one(x)?;
+        }
+        super::likeliest(&margins)
     }
 }
 

@@ -2,7 +2,6 @@ use serde::{Deserialize, Serialize};
 
 use super::Binary;
 use crate::linear::{Aggressive, Linear, dot, features};
-use crate::math;
 use crate::sample::Sample;
 use crate::traits::{Supervised, Validate};
 
@@ -76,8 +75,8 @@ impl<const N: usize> Supervised for PaClassifier<N> {
 }
 
 impl<const N: usize> Binary for PaClassifier<N> {
-    fn yes_one(&self, x: &Sample<N>) -> Option<f32> {
-        self.ready.then(|| math::sigmoid(self.line.at(&features(x))))
+    fn margin_one(&self, x: &Sample<N>) -> Option<f32> {
+        self.ready.then(|| self.line.at(&features(x)))
     }
 }
 

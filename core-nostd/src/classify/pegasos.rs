@@ -82,8 +82,8 @@ impl<const N: usize> Supervised for Pegasos<N> {
 }
 
 impl<const N: usize> Binary for Pegasos<N> {
-    fn yes_one(&self, x: &Sample<N>) -> Option<f32> {
-        (self.t > 0).then(|| math::sigmoid(self.line.at(&features(x))))
+    fn margin_one(&self, x: &Sample<N>) -> Option<f32> {
+        (self.t > 0).then(|| self.line.at(&features(x)))
     }
 }
 

@@ -66,23 +66,29 @@ impl<const N: usize, const K: usize> KMeans<N, K> {
     }
 }
 
+impl<const N: usize, const K: usize> KMeans<N, K> {
+    /// Learns and gives the sample's cluster; it is the same before and after. `None` while seeding.
+    pub(super) fn draw(&mut self, x: &[f32; N]) -> Option<u8> {
+        if self.centroids.seed(x) {
+            return None;
+        }
+        let (place, _) = self.centroids.nearest(x)?;
+        let (points, weights) = (&mut self.centroids.points, &mut self.centroids.weights);
+        let (point, weight) = points.get_mut(place).zip(weights.get_mut(place))?;
+        *weight = math::min(*weight + 1.0, 1e9);
+        let rate = if *weight * self.rate >= 1.0 { self.rate } else { 1.0 / *weight };
+        for (p, x) in point.iter_mut().zip(x) {
+            *p += rate * (x - *p);
+        }
+        Some(place as u8)
+    }
+}
+
 impl<const N: usize, const K: usize> Learner for KMeans<N, K> {
     type Input = Sample<N>;
 
     fn learn_one(&mut self, x: &Sample<N>) {
-        let x = features(x);
-        if self.centroids.seed(&x) {
-            return;
-        }
-        let Some((place, _)) = self.centroids.nearest(&x) else { return };
-        let (points, weights) = (&mut self.centroids.points, &mut self.centroids.weights);
-        if let Some((point, weight)) = points.get_mut(place).zip(weights.get_mut(place)) {
-            *weight = math::min(*weight + 1.0, 1e9);
-            let rate = math::max(1.0 / *weight, self.rate);
-            for (p, x) in point.iter_mut().zip(&x) {
-                *p += rate * (x - *p);
-            }
-        }
+        self.draw(&features(x));
     }
 
     fn reset(&mut self) {

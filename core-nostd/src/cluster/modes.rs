@@ -3,6 +3,7 @@ use core::f32::consts::LN_10;
 use serde::{Deserialize, Serialize};
 
 use super::KMeans;
+use crate::linear::features;
 use crate::math;
 use crate::sample::Sample;
 use crate::stats::EwMeanVar;
@@ -177,11 +178,7 @@ impl<const N: usize, const K: usize, const HORIZON: u32> Learner for OperatingMo
     type Input = Sample<N>;
 
     fn learn_one(&mut self, x: &Sample<N>) {
-        self.clusters.learn_one(x);
-        if self.clusters.is_seeding() {
-            return; // a place may still become another cluster
-        }
-        let Some(cluster) = self.clusters.assign_one(x) else { return };
+        let Some(cluster) = self.clusters.draw(&features(x)) else { return };
         match self.mode {
             Some(mode) if mode == cluster => {
                 // The flicker belonged to this mode.

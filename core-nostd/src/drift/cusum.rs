@@ -9,7 +9,7 @@ use crate::traits::{DriftDetector, Learner, Validate};
 /// Formula: `z = (x - mean)/sd`, `U = max(0, U + z - k)`, `D = max(0, D - z - k)`; change if either is above `h`.
 ///
 /// Finds a lasting shift of about `2k` standard deviations soonest. False alarms come once in 465 samples with `h` = 5 and
-/// `k` = 0.5, once in about 10,000 with `h` = 8, if the samples are independent and normal; autocorrelation makes
+/// `k` = 0.5, once in about 9,500 with `h` = 8, if the samples are independent and normal; autocorrelation makes
 /// them far more frequent.
 ///
 /// `k`: the slack, 0 to 10 standard deviations. `h`: the limit, 0 to 1e6. Memory: 40 bytes. Cost: ten operations, no

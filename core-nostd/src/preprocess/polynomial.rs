@@ -48,8 +48,7 @@ impl<const N: usize, const M: usize> Transformer for Polynomial<N, M> {
 
     fn transform_one(&self, x: &Sample<N>) -> Option<Sample<M>> {
         let x = x.values().map(math::limit);
-        let products =
-            x.iter().enumerate().flat_map(|(i, a)| x.iter().skip(i).map(move |b| math::limit(a * b)));
+        let products = (0..N).zip(&x).flat_map(|(i, a)| x.iter().skip(i).map(move |b| math::limit(a * b)));
         let mut all = [0.0; M];
         for (out, value) in all.iter_mut().zip(x.iter().copied().chain(products)) {
             *out = value;

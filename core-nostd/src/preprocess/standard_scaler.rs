@@ -84,9 +84,10 @@ impl<const N: usize, const HORIZON: u32> Transformer for StandardScaler<N, HORIZ
         if self.n < 2 {
             return None;
         }
-        let mut scaled = [0.0; N];
-        for (((out, mean), var), x) in scaled.iter_mut().zip(&self.mean).zip(&self.var).zip(x.values()) {
-            *out = (math::limit(*x) - mean) / stats::sd(*mean, *var);
+        // Roots first: they are calls, and the rest goes several features at a time without them.
+        let mut scaled = self.var.map(math::sqrt);
+        for ((out, mean), x) in scaled.iter_mut().zip(&self.mean).zip(x.values()) {
+            *out = (math::limit(*x) - mean) / stats::at_least_resolved(*mean, *out);
         }
         Sample::new(scaled)
     }

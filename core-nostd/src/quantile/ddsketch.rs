@@ -210,7 +210,8 @@ impl<const LEN: usize> Bins<LEN> {
     /// Keys and counts of the bins that are not empty, from below.
     fn counts(&self) -> impl Iterator<Item = (i32, u32)> {
         let lowest = self.top.saturating_sub(LEN as i32).saturating_add(1);
-        (lowest..).zip(self.counts).filter(|(_, count)| *count > 0)
+        let keys = (0..LEN as i32).map(move |bin| lowest.saturating_add(bin));
+        keys.zip(self.counts).filter(|(_, count)| *count > 0)
     }
 
     /// The key of the value of that rank, from 0.

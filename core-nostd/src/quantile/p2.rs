@@ -18,7 +18,7 @@ use crate::traits::{Learner, Statistic, Validate};
 /// use brooklet_core::quantile::P2;
 /// use brooklet_core::traits::{Learner, Statistic};
 /// let mut median = P2::new(0.5);
-/// for i in 0..1001u32 { median.learn_one(&((i * 367 % 1001) as f32); }
+/// for i in 0..1001u32 { median.learn_one(&((i * 367 % 1001) as f32)); }
 /// assert!((median.value().unwrap() - 500.0).abs() < 5.0);
 /// ```
 /// Source: R. Jain, I. Chlamtac, The P² algorithm for dynamic calculation of quantiles and histograms without storing

@@ -29,6 +29,15 @@ impl Compensated {
         }
     }
 
+    /// Adds what is small beside the sum. Kahan's way, which lets the next small step be computed sooner: from the
+    /// rounded sum, with what was lost added to the step.
+    pub(crate) const fn nudge(&mut self, x: f32) {
+        let step = x + self.lost;
+        let sum = self.sum + step;
+        self.lost = step - (sum - self.sum);
+        self.sum = sum;
+    }
+
     pub(crate) const fn add_all(&mut self, other: &Self) {
         self.add(other.sum);
         self.lost += other.lost;
@@ -38,6 +47,11 @@ impl Compensated {
     pub(crate) const fn scale(&mut self, factor: f32) {
         self.sum *= factor;
         self.lost *= factor;
+    }
+
+    /// The sum as far as f32 goes.
+    pub(crate) const fn rounded(&self) -> f32 {
+        self.sum
     }
 
     pub(crate) const fn value(&self) -> f32 {

@@ -132,7 +132,7 @@ impl<const N: usize, const HORIZON: u32> Merge for Covariance<N, HORIZON> {
 
 impl<const N: usize, const HORIZON: u32> Validate for Covariance<N, HORIZON> {
     fn is_valid(&self) -> bool {
-        let mut diagonal = self.products.iter().enumerate().filter_map(|(i, row)| row.get(i));
+        let mut diagonal = (0..N).zip(&self.products).filter_map(|(i, row)| row.get(i));
         self.n <= HORIZON
             && self.mean.iter().all(|mean| math::abs(*mean) <= 2.0 * math::LIMIT)
             && self.products.iter().flatten().all(|c| math::abs(*c) <= 8e36)

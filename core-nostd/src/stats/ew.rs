@@ -31,9 +31,9 @@ pub struct EwMeanVar<const HORIZON: u32> {
 const RESOLUTION: f32 = 1e-5;
 const TINY: f32 = 1e-20;
 
-/// The standard deviation for a mean and a variance, never 0: at least what f32 resolves at that magnitude.
-pub(crate) fn sd(mean: f32, var: f32) -> f32 {
-    math::max(math::max(math::sqrt(var), RESOLUTION * math::abs(mean)), TINY)
+/// A standard deviation that is never 0: at least what f32 resolves at the magnitude of the mean.
+pub(crate) const fn at_least_resolved(mean: f32, sd: f32) -> f32 {
+    math::max(math::max(sd, RESOLUTION * math::abs(mean)), TINY)
 }
 
 impl<const HORIZON: u32> EwMeanVar<HORIZON> {
@@ -61,7 +61,7 @@ impl<const HORIZON: u32> EwMeanVar<HORIZON> {
     /// The standard deviation, never 0: at least what f32 resolves at this magnitude.
     #[must_use]
     pub fn sd(&self) -> f32 {
-        sd(self.mean, self.var)
+        at_least_resolved(self.mean, math::sqrt(self.var))
     }
 }
 

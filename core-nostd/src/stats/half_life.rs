@@ -23,10 +23,6 @@ pub const fn share_of_half_life(half_life: f32) -> f32 {
     y * term
 }
 
-const fn share(share: f32) -> f32 {
-    math::clamp(share, 1e-6, 1.0)
-}
-
 /// Exponentially weighted mean.
 ///
 /// Formula: `mean += share (x - mean)`; the first sample is the first mean.
@@ -48,14 +44,15 @@ const fn share(share: f32) -> f32 {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EwMean {
     share: f32,
-    mean: Option<f32>,
+    mean: f32,
+    seen: bool,
 }
 
 impl EwMean {
     /// A new sample counts `share`.
     #[must_use]
     pub const fn new(share: f32) -> Self {
-        Self { share: self::share(share), mean: None }
+        Self { share: math::clamp(share, 1e-6, 1.0), mean: 0.0, seen: false }
     }
 
     /// After `half_life` samples (1..=1e6) what is older counts half.
@@ -63,15 +60,19 @@ impl EwMean {
     pub const fn by_half_life(half_life: f32) -> Self {
         Self::new(share_of_half_life(half_life))
     }
+
+    /// What the next sample counts: the first one fully.
+    const fn next_share(&self) -> f32 {
+        if self.seen { self.share } else { 1.0 }
+    }
 }
 
 impl Learner for EwMean {
     type Input = f32;
 
     fn learn_one(&mut self, x: &f32) {
-        let x = math::limit(*x);
-        let mean = self.mean.unwrap_or(x);
-        self.mean = Some(mean + self.share * (x - mean));
+        self.mean += self.next_share() * (math::limit(*x) - self.mean);
+        self.seen = true;
     }
 
     fn reset(&mut self) {
@@ -83,14 +84,13 @@ impl Statistic for EwMean {
     type Output = f32;
 
     fn value(&self) -> Option<f32> {
-        self.mean
+        self.seen.then_some(self.mean)
     }
 }
 
 impl Validate for EwMean {
     fn is_valid(&self) -> bool {
-        (1e-6..=1.0).contains(&self.share)
-            && self.mean.is_none_or(|mean| math::abs(mean) <= 2.0 * math::LIMIT)
+        (1e-6..=1.0).contains(&self.share) && math::abs(self.mean) <= 2.0 * math::LIMIT
     }
 }
 
@@ -133,8 +133,8 @@ impl EwVariance {
 
     /// The mean; `None` before the first sample.
     #[must_use]
-    pub const fn mean(&self) -> Option<f32> {
-        self.mean.mean
+    pub fn mean(&self) -> Option<f32> {
+        self.mean.value()
     }
 }
 
@@ -142,9 +142,8 @@ impl Learner for EwVariance {
     type Input = f32;
 
     fn learn_one(&mut self, x: &f32) {
-        let (x, share) = (math::limit(*x), self.mean.share);
-        let d = self.mean.mean.map_or(0.0, |mean| x - mean);
-        self.mean.learn_one(&x);
+        let (share, d) = (self.mean.next_share(), math::limit(*x) - self.mean.mean);
+        self.mean.learn_one(x);
         self.var = (1.0 - share) * (self.var + share * d * d);
     }
 
@@ -157,7 +156,7 @@ impl Statistic for EwVariance {
     type Output = f32;
 
     fn value(&self) -> Option<f32> {
-        self.mean.mean.map(|_| self.var)
+        self.mean.seen.then_some(self.var)
     }
 }
 

@@ -20,7 +20,7 @@ pub use count::Count;
 pub use covariance::{Correlation, Covariance};
 pub use deviation::Mad;
 pub use ew::EwMeanVar;
-pub(crate) use ew::sd;
+pub(crate) use ew::at_least_resolved;
 pub use extremum::{Max, Min};
 pub use half_life::{EwMean, EwVariance, share_of_half_life};
 pub use mean::Mean;

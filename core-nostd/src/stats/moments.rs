@@ -91,15 +91,15 @@ impl Learner for Moments {
     fn learn_one(&mut self, x: &f32) {
         self.n = more(self.n, 1);
         let r = 1.0 / self.n as f32;
-        let d = self.mean.below(math::clamp(*x, -Self::LIMIT, Self::LIMIT));
+        let d = math::clamp(*x, -Self::LIMIT, Self::LIMIT) - self.mean.rounded();
         let (d2, q) = (d * d, 1.0 - r);
-        let (m2, m3) = (self.m2.value(), self.m3.value());
+        let (m2, m3, m4) = (self.m2.rounded(), self.m3.rounded(), self.m4.rounded());
         let fourth = (1.0 - 3.0 * r * q) * d2 * d2 + 6.0 * r * d2 * m2 - 4.0 * d * m3;
         let third = d * ((q - r) * d2 - 3.0 * m2);
-        self.m4.add(r * self.m4.below(q * fourth));
-        self.m3.add(r * self.m3.below(q * third));
-        self.m2.add(r * self.m2.below(q * d2));
-        self.mean.add(r * d);
+        self.m4.nudge(r * (q * fourth - m4));
+        self.m3.nudge(r * (q * third - m3));
+        self.m2.nudge(r * (q * d2 - m2));
+        self.mean.nudge(r * d);
     }
 
     fn reset(&mut self) {

@@ -61,9 +61,9 @@ impl Learner for Variance {
     fn learn_one(&mut self, x: &f32) {
         self.n = more(self.n, 1);
         let r = 1.0 / self.n as f32;
-        let d = self.mean.below(math::limit(*x));
-        self.mean.add(r * d);
-        self.var.add(r * self.var.below((1.0 - r) * d * d));
+        let d = math::limit(*x) - self.mean.rounded();
+        self.mean.nudge(r * d);
+        self.var.nudge(r * ((1.0 - r) * d * d - self.var.rounded()));
     }
 
     fn reset(&mut self) {

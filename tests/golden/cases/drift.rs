@@ -8,7 +8,7 @@ use super::{Real, golden};
 const LEN: usize = 3000;
 
 fn uniform(rng: &mut Rng) -> f64 {
-    f64::from(rng.uniform())
+    brooklet_golden::Real::wide(rng.uniform())
 }
 
 /// As in the golden scripts, exact in every language.

@@ -36,6 +36,16 @@ macro_rules! families {
 }
 
 families! {
+    classify in "classify.rs",
+    cluster in "cluster.rs",
     drift in "drift.rs",
+    one_class_svm in "one_class_svm.rs",
+    regress in "regress.rs",
+    spc in "spc.rs",
     stats in "stats.rs",
+    spectral in "spectral.rs",
+    forecast in "forecast.rs",
+    prognose in "prognose.rs",
+    quantile in "quantile.rs",
+    preprocess in "preprocess.rs",
 }

@@ -6,9 +6,10 @@
 #![allow(clippy::print_stdout, reason = "the table")]
 // A family's file: `#[test] #[ignore = "needs the data sets"] fn figures_are_no_worse_than_rivers()` that makes its
 // figures and passes them to `hold_against_river`.
-#![allow(dead_code, reason = "the first family is still to come")]
 
 use std::path::{Path, PathBuf};
+
+mod linear;
 
 /// One figure of one learner on one stream.
 struct Figure {
