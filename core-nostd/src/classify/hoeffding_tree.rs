@@ -38,6 +38,9 @@ impl Growth {
     pub const DEFAULT: Self =
         Self { grace: 200.0, delta: 1e-7, tau: 0.05, pure: 0.99, prediction: LeafPrediction::Adaptive };
 
+    /// A grace of 50 and delta 0.01: for trees of a forest, as in River's and MOA's adaptive random forest.
+    pub const EAGER: Self = Self { grace: 50.0, delta: 0.01, ..Self::DEFAULT };
+
     const fn in_range(self) -> Self {
         Self {
             grace: math::clamp(self.grace, 1.0, 1e6),

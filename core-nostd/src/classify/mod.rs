@@ -1,6 +1,7 @@
 //! Classifiers: one of a few classes from a sample, with a share for each. Linear ones say yes or no
 //! ([`Binary`]) and become classifiers by [`OneVsRest`].
 
+mod adaptive_forest;
 mod arow;
 mod ftrl;
 mod gaussian_nb;
@@ -14,6 +15,7 @@ mod passive_aggressive;
 mod pegasos;
 mod softmax;
 
+pub use adaptive_forest::AdaptiveForest;
 pub use arow::Arow;
 pub use ftrl::LogisticFtrl;
 pub use gaussian_nb::GaussianNb;
@@ -64,5 +66,7 @@ registry! {
         "k_nearest" => KNearest(KNearest<N, C, 64, 3>) = KNearest::new(),
         /// Hoeffding tree of up to 48 leaves, 24 of them observed, with adaptive naive Bayes.
         "hoeffding_tree" => HoeffdingTree(HoeffdingTree<N, C, 48, 24>) = HoeffdingTree::new(Growth::DEFAULT),
+        /// Adaptive random forest of 4 small trees, each replaced when its errors drift.
+        "adaptive_forest" => AdaptiveForest(AdaptiveForest<N, C, 4, 16, 16, 3>) = AdaptiveForest::new(1),
     }
 }
