@@ -26,6 +26,7 @@
 //! | models | [`regress`], [`classify`], [`cluster`] | from a sample to a number, a class, a group |
 //! | foresight | [`forecast`], [`prognose`] | what comes next, and how long until a limit |
 //! | models | [`regress`], [`classify`], [`cluster`] | from a sample to a number, a class, a group |
+//! | judgement | [`fuse`], [`evaluate`], [`recommend`] | one score from several, how good predictions are, what helped before |
 //! | decision | [`alarm`], [`monitor`] | from evidence to alerts: the one step that firmware and gateway share |
 //! | edge | [`message`], [`snapshot`] | what goes over a wire or into flash |
 //!
@@ -91,6 +92,9 @@ pub mod regress;
 pub mod forecast;
 pub mod prognose;
 pub mod spc;
+pub mod evaluate;
+pub mod fuse;
+pub mod recommend;
 
 pub mod alarm;
 pub mod monitor;
