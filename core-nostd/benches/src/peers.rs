@@ -9,7 +9,9 @@ use brooklet_benches::every::WIDTH;
 use brooklet_benches::race::{Contender, Data, Outcome, Race};
 use brooklet_core::sample::Sample;
 use brooklet_core::traits as role;
-use brooklet_core::{anomaly, classify, cluster, drift, forecast, preprocess, quantile, regress, stats};
+use brooklet_core::{
+    anomaly, classify, cluster, drift, forecast, preprocess, quantile, regress, stats, window,
+};
 use irithyll::StreamingLearner;
 use irithyll_core::drift::DriftDetector as _;
 use rill_ml::drift::DriftDetector as _;
@@ -348,7 +350,7 @@ fn races(d: Rows) -> Vec<Race> {
     race(
         "Hoeffding tree",
         4.0,
-        None,
+        ours::classifier(d, classify::HoeffdingTree::<WIDTH, 2, 48, 24>::new(classify::Growth::DEFAULT)),
         vec![{
             let mut l = tree();
             contender(IRITHYLL, move |i| {
@@ -360,7 +362,7 @@ fn races(d: Rows) -> Vec<Race> {
     race(
         "adaptive random forest of 10",
         1.0,
-        None,
+        ours::classifier(d, classify::AdaptiveForest::<WIDTH, 2, 10, 16, 16, 3>::new(1)),
         vec![{
             let config = irithyll::ensemble::adaptive_forest::ARFConfig::builder(10).build().expect("valid");
             let mut l = irithyll::AdaptiveRandomForest::new(config, move || Box::new(tree()));
@@ -470,7 +472,13 @@ fn races(d: Rows) -> Vec<Race> {
     race(
         "rolling mean+variance 256",
         1.0,
-        None,
+        {
+            let mut l = Box::new(window::RollingVariance::<256>::new());
+            Some(contender("brooklet", move |i| {
+                role::Learner::learn_one(&mut *l, &d.values[i]);
+                black_box((l.mean(), role::Statistic::value(&*l)));
+            }))
+        },
         vec![
             {
                 let mut l = Box::new(rolling_norm::Series::<f32, 256>::from([0.0; 256]));
@@ -491,10 +499,15 @@ fn races(d: Rows) -> Vec<Race> {
     race(
         "rolling median 256",
         2.0,
-        None,
+        ours::statistic(d, window::RollingMedian::<256>::new()),
         vec![water(d, watermill::quantile::RollingQuantile::new(0.5, 256).expect("valid"))],
     );
-    race("rolling min 256", 2.0, None, vec![water(d, watermill::minimum::RollingMin::new(256))]);
+    race(
+        "rolling min 256",
+        2.0,
+        ours::statistic(d, window::RollingMin::<256>::new()),
+        vec![water(d, watermill::minimum::RollingMin::new(256))],
+    );
     races
 }
 

@@ -173,7 +173,8 @@ macro_rules! family {
     };
     (windower $Any:ty) => {
         family! { @ $Any, "windower", |row| row.moment(),
-        |l, _x| Windower::closed(l), <$Any as Windower>::Output, |_a| true }
+        |l, _x| Windower::closed(l), <$Any as Windower>::Output,
+        |a| a.figures().iter().all(|v| v.is_finite()) }
     };
     (scorer $Any:ty) => {
         family! { @ $Any, "scorer", |row| row.sample(),
@@ -211,6 +212,11 @@ macro_rules! family {
     (regressor $Any:ty) => {
         family! { @answers $Any, "regressor", f32, |row| Some((row.sample()?, row.target)),
         |l, x| Regressor::predict_one(l, &x.0), f32, |a| a.is_finite() }
+    };
+    (recommender $Any:ty) => {
+        family! { @answers $Any, "recommender", u16,
+        |row| Some((row.sample()?, row.index as u16 & 63)),
+        |l, x| Recommender::recommend_one(l, &x.0), Recommendation, |a| a.similarity.is_finite() }
     };
     (classifier $Any:ty) => {
         family! { @answers $Any, "classifier", u8, |row| Some((row.sample()?, row.label)),
@@ -268,17 +274,24 @@ macro_rules! family {
 families! {
     detector brooklet_core::anomaly::Detector;
     scorer brooklet_core::anomaly::AnyScorer<WIDTH>;
-    statistic brooklet_core::stats::AnyStatistic;
-    statistic brooklet_core::quantile::AnyQuantile;
-    transformer brooklet_core::preprocess::AnyTransformer<WIDTH>;
-    imputer brooklet_core::preprocess::AnyImputer;
-    drift brooklet_core::drift::AnyDriftDetector;
-    regressor brooklet_core::regress::AnyRegressor<WIDTH>;
     classifier brooklet_core::classify::AnyClassifier<WIDTH, CLASSES>;
     clusterer brooklet_core::cluster::AnyClusterer<WIDTH>;
+    drift brooklet_core::drift::AnyDriftDetector;
+    pair_statistic brooklet_core::evaluate::AnyMetric;
+    forecaster brooklet_core::forecast::AnyForecaster;
+    fuser brooklet_core::fuse::AnyFuser<WIDTH>;
+    transformer brooklet_core::preprocess::AnyTransformer<WIDTH>;
+    imputer brooklet_core::preprocess::AnyImputer;
+    prognoser brooklet_core::prognose::AnyPrognoser;
+    statistic brooklet_core::quantile::AnyQuantile;
+    recommender brooklet_core::recommend::AnyRecommender<WIDTH>;
+    regressor brooklet_core::regress::AnyRegressor<WIDTH>;
+    sketch brooklet_core::sketch::AnySketch;
     drift brooklet_core::spc::AnyChart;
     scorer brooklet_core::spc::AnyVectorChart<WIDTH>;
     statistic brooklet_core::spectral::AnySpectral;
-    forecaster brooklet_core::forecast::AnyForecaster;
-    prognoser brooklet_core::prognose::AnyPrognoser;
+    statistic brooklet_core::stats::AnyStatistic;
+    threshold brooklet_core::threshold::AnyThreshold;
+    windower brooklet_core::window::AnyWindow;
+    statistic brooklet_core::window::AnyRolling;
 }
