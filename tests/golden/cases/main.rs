@@ -36,6 +36,7 @@ macro_rules! families {
 }
 
 families! {
+    anomaly in "anomaly.rs",
     classify in "classify.rs",
     cluster in "cluster.rs",
     drift in "drift.rs",
@@ -43,6 +44,7 @@ families! {
     regress in "regress.rs",
     spc in "spc.rs",
     sketch in "sketch.rs",
+    threshold in "threshold.rs",
     stats in "stats.rs",
     window in "window.rs",
     spectral in "spectral.rs",
