@@ -77,12 +77,19 @@ families! {
     drift: drift brooklet_core::drift::AnyDriftDetector,
     classify: classifier brooklet_core::classify::AnyClassifier<4, 3>,
     cluster: clusterer brooklet_core::cluster::AnyClusterer<4>,
+    evaluate: pair_statistic brooklet_core::evaluate::AnyMetric,
+    fuse: fuser brooklet_core::fuse::AnyFuser<4>,
+    recommend: recommender brooklet_core::recommend::AnyRecommender<4>,
     regress: regressor brooklet_core::regress::AnyRegressor<4>,
     spc: drift brooklet_core::spc::AnyChart,
     spc_vector: scorer brooklet_core::spc::AnyVectorChart<4>,
+    threshold: threshold brooklet_core::threshold::AnyThreshold,
     spectral: statistic brooklet_core::spectral::AnySpectral,
     forecast: forecaster brooklet_core::forecast::AnyForecaster,
     prognose: prognoser brooklet_core::prognose::AnyPrognoser,
+    rolling: statistic brooklet_core::window::AnyRolling,
+    sketch: sketch brooklet_core::sketch::AnySketch,
+    window: windower brooklet_core::window::AnyWindow,
 }
 
 const LEN: usize = 1200;
@@ -277,6 +284,13 @@ impl<const N: usize> Event for (Sample<N>, u8) {
     fn of(next: &mut dyn FnMut() -> f32, index: usize) -> Self {
         let x = Sample::<N>::of(next, index);
         (x, if x.values()[0] > 8.0 { 2 } else { u8::from(x.values()[N - 1] > 7.0) })
+    }
+}
+
+/// A hundred keys.
+impl<const N: usize> Event for (Sample<N>, u16) {
+    fn of(next: &mut dyn FnMut() -> f32, index: usize) -> Self {
+        (Sample::of(next, index), (index * 7 % 100) as u16)
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! [`AnyTransformer`] and [`AnyImputer`] hold any of the registered ones; their tables below are the registry.
 
+mod bump;
 mod clip;
 mod difference;
 mod feature_hasher;
@@ -20,6 +21,7 @@ mod seasonal_imputer;
 mod standard_scaler;
 mod statistic_imputer;
 
+pub use bump::Bump;
 pub use clip::Clip;
 pub use difference::Difference;
 pub use feature_hasher::FeatureHasher;
