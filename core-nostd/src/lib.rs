@@ -20,12 +20,8 @@
 //! | keys and events | [`sketch`], [`pattern`] | counts over many keys; patterns of events |
 //! | detectors | [`anomaly`] | from a reading to evidence, in powers of ten |
 //! | watchers | [`drift`], [`spc`], [`threshold`] | from a stream to an alarm that it changed; from scores to what is rare |
-//! | parts | [`stats`], [`window`], [`quantile`], [`preprocess`], [`spectral`], [`linear`] | running statistics and transformers |
-//! | detectors | [`anomaly`] | from a reading to evidence, in powers of ten |
-//! | watchers | [`drift`], [`spc`] | from a stream to an alarm that it changed |
 //! | models | [`regress`], [`classify`], [`cluster`] | from a sample to a number, a class, a group |
 //! | foresight | [`forecast`], [`prognose`] | what comes next, and how long until a limit |
-//! | models | [`regress`], [`classify`], [`cluster`] | from a sample to a number, a class, a group |
 //! | judgement | [`fuse`], [`evaluate`], [`recommend`] | one score from several, how good predictions are, what helped before |
 //! | decision | [`alarm`], [`monitor`] | from evidence to alerts: the one step that firmware and gateway share |
 //! | edge | [`message`], [`snapshot`] | what goes over a wire or into flash |
@@ -82,16 +78,13 @@ pub mod drift;
 pub mod spc;
 pub mod threshold;
 
-pub mod forecast;
-pub mod prognose;
-
 pub mod classify;
 pub mod cluster;
 pub mod regress;
 
 pub mod forecast;
 pub mod prognose;
-pub mod spc;
+
 pub mod evaluate;
 pub mod fuse;
 pub mod recommend;
