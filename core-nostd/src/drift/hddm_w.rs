@@ -56,18 +56,28 @@ impl Average {
 
     fn learn(&mut self, x: f32, lambda: f32) {
         let keep = 1.0 - lambda;
-        self.mean = if self.is_empty() { x } else { lambda * x + keep * self.mean };
-        self.fade *= keep * keep;
+        self.mean = if self.is_empty() { x } else { not_subnormal(lambda * x + keep * self.mean) };
+        self.fade = not_subnormal(keep * keep * self.fade);
     }
 
     fn weights(&self, lambda: f32) -> f32 {
-        let rest = lambda / (2.0 - lambda);
+        let rest = rest(lambda);
         rest + (1.0 - rest) * self.fade
     }
 
     fn is_valid(&self) -> bool {
         math::abs(self.mean) <= 1.001 && (0.0..=1.0).contains(&self.fade)
     }
+}
+
+/// 0 for what is nearly 0: arithmetic with subnormal numbers is slow.
+fn not_subnormal(x: f32) -> f32 {
+    if math::abs(x) < 1e-30 { 0.0 } else { x }
+}
+
+/// The sum of the squared weights of an average over many samples.
+fn rest(lambda: f32) -> f32 {
+    lambda / (2.0 - lambda)
 }
 
 /// Averages up to the best cut, with its bound, and since.
@@ -85,11 +95,12 @@ impl Cut {
 
     /// Learns `x`, which made `all`; the bound is that of the alarm, `drift` times the weights under a root.
     fn learn(&mut self, x: f32, all: Average, bound: f32, drift: f32, lambda: f32) {
-        // How much lower mean + bound is than at the best cut, from the differences of its parts.
-        let rest = lambda / (2.0 - lambda);
-        let shrunk = drift * (1.0 - rest) * (self.before.fade - all.fade) / (self.bound + bound);
-        let gain = self.before.mean - all.mean + shrunk;
-        if self.before.is_empty() || gain > Self::TELLS * (all.mean + bound) {
+        // How much lower mean + bound is than at the best cut, from the differences of its parts,
+        // times both bounds: a difference of roots is that of the squares by their sum.
+        let both = self.bound + bound;
+        let shrunk = drift * (1.0 - rest(lambda)) * (self.before.fade - all.fade);
+        let gain = (self.before.mean - all.mean) * both + shrunk;
+        if self.before.is_empty() || gain > Self::TELLS * (all.mean + bound) * both {
             *self = Self { bound, before: all, after: Average::EMPTY };
         } else {
             self.after.learn(x, lambda);
