@@ -65,6 +65,12 @@ pub fn sin(x: f32) -> f32 {
     libm::sinf(x)
 }
 
+/// The angle in radians, -π/2 to π/2, whose tangent is `x`.
+#[must_use]
+pub fn atan(x: f32) -> f32 {
+    libm::atanf(x)
+}
+
 /// Hyperbolic tangent.
 #[must_use]
 pub fn tanh(x: f32) -> f32 {
