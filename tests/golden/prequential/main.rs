@@ -10,6 +10,7 @@
 use std::path::{Path, PathBuf};
 
 mod linear;
+mod trees;
 
 /// One figure of one learner on one stream.
 struct Figure {
