@@ -38,6 +38,7 @@ macro_rules! families {
 }
 
 families! {
+    anomaly in "anomaly.rs",
     classify in "classify.rs",
     cluster in "cluster.rs",
     drift in "drift.rs",
@@ -50,8 +51,11 @@ families! {
     quantile in "quantile.rs",
     recommend in "recommend.rs",
     regress in "regress.rs",
+    sketch in "sketch.rs",
     spc in "spc.rs",
     spectral in "spectral.rs",
     stats in "stats.rs",
+    threshold in "threshold.rs",
     trees in "trees.rs",
+    window in "window.rs",
 }

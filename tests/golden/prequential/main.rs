@@ -9,6 +9,7 @@
 
 use std::path::{Path, PathBuf};
 
+mod forecast;
 mod linear;
 mod trees;
 
