@@ -1,28 +1,30 @@
 use serde::{Deserialize, Serialize};
 
+use crate::linear::Linear;
 use crate::math;
-use crate::traits::{Forecast, Forecaster, Learner, Validate};
+use crate::regress::Rls;
+use crate::sample::Sample;
+use crate::traits::{Forecast, Forecaster, Learner, Regressor, Supervised, Validate};
 
 use super::errors::Errors;
 
 /// The next value as a weighted sum of the last `P`, weights by recursive least squares with forgetting.
 ///
-/// Formula: `y = c + w1 y(t-1) + .. + wP y(t-P)`; `k = P x / (lambda + x' P x)`, `w += k (y - w' x)`,
-/// `P = (P - k x' P) / lambda`, with `P` held as `U D U'` (Bierman), which stays positive definite in f32. Further ahead the
-/// forecasts are fed back; `sd(h)² = sd(1)² (1 + psi(1)² + .. + psi(h-1)²)` with `psi` the response to an impulse.
+/// Formula: `y = c + w1 y(t-1) + .. + wP y(t-P)` fitted by [`Rls`]. Further ahead the forecasts are fed back;
+/// `sd(h)² = sd(1)² (1 + psi(1)² + .. + psi(h-1)²)` with `psi` the response to an impulse.
 ///
 /// Learns any short memory, oscillations and, with `P` of a period, cycles. Values are taken relative to the first one and in
-/// units of the first step away from it (at least 1/10000 of the value), so neither an offset nor the unit matters. In a quiet stretch nothing is forgotten
-/// beyond what was known at the start, so it does not burst afterwards. Weights can be unstable while they are learnt:
-/// values and forecasts are limited to 1e6 units, and what is further ahead than 128 samples counts as 128.
-/// Ready `P + 1` samples after the first step.
+/// units of the first step away from it (at least 1/10000 of the value), so neither an offset nor the unit matters. Weights
+/// can be unstable while they are learnt: values and forecasts are limited to 1e6 units, and what is further ahead than 128
+/// samples counts as 128. Ready `P + 1` samples after the first step.
 ///
-/// `N` is `P + 1`, checked when compiled. `lambda`: 0.5 to 1, remembers about `1 / (1 - lambda)` samples; take at least
-/// `10 P`. Memory: `4 N² + 8 N + 28` bytes. Cost: about `1.5 N²` multiplications, `N` divisions. Input is limited to ±1e18.
+/// `P`: 1 and up. `lambda`: 0.9 to 1, remembers about `1 / (1 - lambda)` samples; take at least `10 P`. Memory:
+/// `4 P² + 12 P + 44` bytes. Cost: that of [`Rls`]; of a forecast `2 P` multiplications for each sample ahead. Input is
+/// limited to ±1e18.
 /// ```
 /// use brooklet_core::forecast::Autoregression;
 /// use brooklet_core::traits::{Forecaster, Learner};
-/// let mut swing = Autoregression::<2, 3>::new(0.99);
+/// let mut swing = Autoregression::<2>::new(0.99);
 /// let mut y = [1.0, 0.9]; // y = 1.8 y(t-1) - y(t-2): an undamped swing
 /// for _ in 0..200 {
 ///     swing.learn_one(&y[1]);
@@ -30,33 +32,26 @@ use super::errors::Errors;
 /// }
 /// assert!((swing.forecast(1).unwrap().value - y[1]).abs() < 1e-3);
 /// ```
-/// Source: L. Ljung, T. Söderström: Theory and practice of recursive identification, 1983; the factors:
-/// G. J. Bierman: Factorization methods for discrete sequential estimation, 1977. Checked against the plain recursion in
-/// numpy.
+/// Source: L. Ljung, T. Söderström: Theory and practice of recursive identification, 1983. Checked against the plain
+/// recursion in numpy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Autoregression<const P: usize, const N: usize> {
-    lambda: f32,
+pub struct Autoregression<const P: usize> {
+    model: Rls<P>,
+    /// The last values, newest first.
+    #[serde(with = "crate::array")]
+    lags: [f32; P],
     origin: f32,
     /// About the first step away from the origin; 0 before there was one.
     unit: f32,
     errors: Errors,
     seen: u16,
-    #[serde(with = "crate::array")]
-    weights: [f32; N],
-    /// 1, then the last values, newest first.
-    #[serde(with = "crate::array")]
-    regressors: [f32; N],
-    /// Column `j` holds `U` above its unit diagonal and, in place `j`, `D`.
-    #[serde(with = "crate::array::nested")]
-    factors: [[f32; N]; N],
+    lambda: f32,
 }
 
-impl<const P: usize, const N: usize> Autoregression<P, N> {
-    const SHAPE: () = assert!(P >= 1 && N == P + 1 && P < 1000);
+impl<const P: usize> Autoregression<P> {
+    const SHAPE: () = assert!(P >= 1 && P < 65_535);
     /// Variance of the weights before anything is known, in units of the noise's.
-    const PRIOR: f32 = 1e4;
-    const LEAST_VARIANCE: f32 = 1e-30;
-    const MOST_VARIANCE: f32 = 10.0 * Self::PRIOR;
+    const PRIOR: f32 = 1e3;
     /// Bound of all that is in units of the first step.
     const BOUND: f32 = 1e6;
     /// A first step that is noise of the last digit is no unit.
@@ -67,84 +62,43 @@ impl<const P: usize, const N: usize> Autoregression<P, N> {
     #[must_use]
     pub const fn new(lambda: f32) -> Self {
         let () = Self::SHAPE;
-        Self {
-            lambda: math::clamp(lambda, 0.5, 1.0),
-            origin: 0.0,
-            unit: 0.0,
-            errors: Errors::new(),
-            seen: 0,
-            weights: [0.0; N],
-            regressors: [0.0; N],
-            factors: [[0.0; N]; N],
-        }
+        let lambda = math::clamp(lambda, 0.9, 1.0);
+        let model = Rls::new(lambda, Self::PRIOR);
+        Self { model, lags: [0.0; P], origin: 0.0, unit: 0.0, errors: Errors::new(), seen: 0, lambda }
+    }
+
+    /// The line from the lags, newest first, to the next value, in units of [`Autoregression::unit`].
+    #[must_use]
+    pub const fn line(&self) -> &Linear<P> {
+        self.model.line()
+    }
+
+    /// What the line counts in; 0 before two different values were seen.
+    #[must_use]
+    pub const fn unit(&self) -> f32 {
+        self.unit
     }
 
     fn bounded(x: f32) -> f32 {
         math::clamp(x, -Self::BOUND, Self::BOUND)
     }
 
-    /// The newest value goes behind the constant; all others move on.
-    fn push(regressors: &mut [f32; N], value: f32) {
+    /// The newest value goes in front; all others move on.
+    fn push(lags: &mut [f32; P], value: f32) {
         let mut carried = value;
-        for slot in regressors.iter_mut().skip(1) {
+        for slot in lags {
             carried = core::mem::replace(slot, carried);
-        }
-    }
-
-    fn dot(&self, regressors: &[f32; N]) -> f32 {
-        let sum: f32 = self.weights.iter().zip(regressors).map(|(w, x)| w * x).sum();
-        Self::bounded(sum)
-    }
-
-    /// One step of least squares.
-    fn fit(&mut self, error: f32) {
-        let mut gains = [0.0; N];
-        let mut spread = self.lambda;
-        for (j, column) in self.factors.iter_mut().enumerate() {
-            let mut projected = 0.0;
-            for (u, x) in column.iter().zip(&self.regressors).take(j) {
-                projected += u * x;
-            }
-            projected += self.regressors.get(j).copied().unwrap_or(0.0);
-            let Some(variance) = column.get_mut(j) else { continue };
-            let weighted = *variance * projected;
-            let before = spread;
-            spread += projected * weighted;
-            let kept = *variance * before / (spread * self.lambda);
-            *variance = math::clamp(kept, Self::LEAST_VARIANCE, Self::MOST_VARIANCE);
-            let back = -projected / before;
-            for (u, gain) in column.iter_mut().zip(&mut gains).take(j) {
-                let old = *u;
-                *u = Self::bounded(old + back * *gain);
-                *gain += old * weighted;
-            }
-            if let Some(gain) = gains.get_mut(j) {
-                *gain = weighted;
-            }
-        }
-        let step = error / spread;
-        for (weight, gain) in self.weights.iter_mut().zip(&gains) {
-            *weight = Self::bounded(*weight + gain * step);
         }
     }
 }
 
-impl<const P: usize, const N: usize> Learner for Autoregression<P, N> {
+impl<const P: usize> Learner for Autoregression<P> {
     type Input = f32;
 
     fn learn_one(&mut self, y: &f32) {
         let y = math::limit(*y);
         if self.seen == 0 {
-            self.origin = y;
-            self.seen = 1;
-            if let Some(constant) = self.regressors.first_mut() {
-                *constant = 1.0;
-            }
-            for (j, column) in self.factors.iter_mut().enumerate() {
-                if let Some(variance) = column.get_mut(j) {
-                    *variance = Self::PRIOR;
-                }
-            }
+            (self.origin, self.seen) = (y, 1);
             return;
         }
         let from_origin = y - self.origin;
@@ -156,13 +110,16 @@ impl<const P: usize, const N: usize> Learner for Autoregression<P, N> {
             self.unit = math::max(math::abs(from_origin), Self::LEAST_UNIT * math::abs(self.origin));
         }
         let value = Self::bounded(from_origin / self.unit);
-        if usize::from(self.seen) > P {
-            let error = value - self.dot(&self.regressors);
-            self.errors.learn(error);
-            self.fit(error);
+        if usize::from(self.seen) > P
+            && let Some(lags) = Sample::new(self.lags)
+        {
+            // Before the first sample: 0, as all weights are.
+            let expected = Self::bounded(self.model.predict_one(&lags).unwrap_or(0.0));
+            self.errors.learn(value - expected);
+            self.model.learn_one(&lags, &value);
         }
         self.seen = self.seen.saturating_add(1);
-        Self::push(&mut self.regressors, value);
+        Self::push(&mut self.lags, value);
     }
 
     fn reset(&mut self) {
@@ -170,17 +127,18 @@ impl<const P: usize, const N: usize> Learner for Autoregression<P, N> {
     }
 }
 
-impl<const P: usize, const N: usize> Forecaster for Autoregression<P, N> {
+impl<const P: usize> Forecaster for Autoregression<P> {
     fn forecast(&self, ahead: u16) -> Option<Forecast> {
-        let sd = self.errors.sd()?;
-        let (mut values, mut impulse, mut squares) = (self.regressors, [0.0; N], 1.0);
-        let mut value = self.dot(&values);
+        let (sd, line) = (self.errors.sd()?, self.model.line());
+        let (mut lags, mut impulse, mut squares) = (self.lags, [0.0; P], 1.0);
+        let mut value = Self::bounded(line.at(&lags));
         let mut response = 1.0;
         for _ in 1..ahead.clamp(1, Self::FURTHEST) {
-            Self::push(&mut values, value);
-            value = self.dot(&values);
+            Self::push(&mut lags, value);
+            value = Self::bounded(line.at(&lags));
             Self::push(&mut impulse, response);
-            response = self.dot(&impulse);
+            // Without the intercept, which does not answer to impulses.
+            response = Self::bounded(impulse.iter().zip(line.weights()).map(|(x, w)| x * w).sum());
             squares += response * response;
         }
         let value = math::limit(self.origin + self.unit * value);
@@ -188,17 +146,13 @@ impl<const P: usize, const N: usize> Forecaster for Autoregression<P, N> {
     }
 }
 
-impl<const P: usize, const N: usize> Validate for Autoregression<P, N> {
+impl<const P: usize> Validate for Autoregression<P> {
     fn is_valid(&self) -> bool {
-        let bounded = |x: &f32| math::abs(*x) <= Self::BOUND;
-        (0.5..=1.0).contains(&self.lambda)
+        (0.9..=1.0).contains(&self.lambda)
+            && self.model.is_valid()
+            && self.lags.iter().all(|lag| math::abs(*lag) <= Self::BOUND)
             && math::abs(self.origin) <= math::LIMIT
             && (0.0..=2.0 * math::LIMIT).contains(&self.unit)
             && self.errors.is_valid()
-            && self.weights.iter().chain(&self.regressors).all(bounded)
-            && self.factors.iter().enumerate().all(|(j, column)| {
-                column.iter().all(bounded)
-                    && column.get(j).is_some_and(|variance| (0.0..=Self::MOST_VARIANCE).contains(variance))
-            })
     }
 }

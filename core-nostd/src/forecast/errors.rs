@@ -28,6 +28,11 @@ impl Errors {
         self.mean_square += weight * (error * error - self.mean_square);
     }
 
+    /// The mean square; 0 before the first.
+    pub(super) const fn mean_square(&self) -> f32 {
+        self.mean_square
+    }
+
     /// Standard deviation of the errors; `None` before the first.
     pub(super) fn sd(&self) -> Option<f32> {
         (self.seen > 0).then(|| math::sqrt(self.mean_square))

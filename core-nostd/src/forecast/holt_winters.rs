@@ -23,10 +23,11 @@ pub enum Season {
 /// Band: `sd(h)² = sd(1)² (1 + sum for j < h of c(j)²)`, `c(j) = alpha + alpha beta (phi + .. + phi^j)`, `+ gamma` where
 /// `j` is a whole number of periods; in the multiplicative case times the season, to first order.
 ///
-/// The first period sets the states: level its mean, seasons what is left. The trend begins at 0, unlike River's mean step
-/// of the first period, which takes the cycle's own slope for a trend. A first day that was unusual stays visible for about
-/// `1 / gamma` days; see [`HoltWinters::with_states`]. Forecasts far ahead without
-/// damping run away with every trend. One period only: a day, or a week, not both.
+/// The first two periods set the states: the level is the second's mean, the trend 0, the seasons what both have in common:
+/// their mean course times `1 - D / (4 V)`, `D` the variance of their difference, `V` of their mean (Spearman's and Brown's
+/// reliability), since a wrong season is unlearnt slowly where `alpha` is large. River takes the first period as it is. Known
+/// states: [`HoltWinters::with_states`]. Forecasts far ahead without damping run away with every trend. One period only: a
+/// day, or a week, not both. Ready after two periods and a sample.
 ///
 /// `alpha`, `beta`, `gamma`: 0 to 1, how fast level, trend and seasons follow. `PERIOD`: 2 to 65535. Memory:
 /// `4 (PERIOD + 2) + 28` bytes, of which 16 are settings and 8 for the band. Cost: a dozen additions and
@@ -45,7 +46,7 @@ pub enum Season {
 /// classes of state space models, 2005, doi:10.1002/for.938. Checked against statsmodels (same initial states) and River.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HoltWinters<const PERIOD: usize> {
-    /// While the first period runs: its values.
+    /// While the first two periods run: the first's values, then the mean of both.
     #[serde(with = "crate::array")]
     seasons: [f32; PERIOD],
     level: f32,
@@ -56,7 +57,8 @@ pub struct HoltWinters<const PERIOD: usize> {
     damping: f32,
     errors: Errors,
     next: u16,
-    ready: bool,
+    /// Whole periods seen, up to two: ready.
+    periods: u8,
     season: Season,
 }
 
@@ -80,7 +82,7 @@ impl<const PERIOD: usize> HoltWinters<PERIOD> {
             damping: 1.0,
             errors: Errors::new(),
             next: 0,
-            ready: false,
+            periods: 0,
             season,
         }
     }
@@ -99,7 +101,7 @@ impl<const PERIOD: usize> HoltWinters<PERIOD> {
         self.trend = math::limit(trend);
         self.seasons = seasons.map(|s| self.held(s));
         self.next = 0;
-        self.ready = true;
+        self.periods = 2;
         self
     }
 
@@ -111,17 +113,30 @@ impl<const PERIOD: usize> HoltWinters<PERIOD> {
         }
     }
 
-    /// Takes level and seasons from the values of the first period.
+    /// Closes the first period, then takes level and seasons from the first two.
     fn begin(&mut self) {
-        self.level = self.seasons.iter().sum::<f32>() / PERIOD as f32;
-        let (level, inverse) = (self.level, 1.0 / math::max(self.level, f32::MIN_POSITIVE));
+        let mean = self.seasons.iter().sum::<f32>() / PERIOD as f32;
+        if self.periods == 0 {
+            (self.level, self.periods) = (mean, 1);
+            return;
+        }
+        let rise = 2.0 * (mean - self.level);
+        let difference = math::max(self.errors.mean_square() - rise * rise, 0.0);
+        let common = self.seasons.iter().map(|y| (y - mean) * (y - mean)).sum::<f32>() / PERIOD as f32;
+        let share = if common > 0.0 { math::clamp(1.0 - 0.25 * difference / common, 0.0, 1.0) } else { 0.0 };
+        let inverse = 1.0 / math::max(mean, f32::MIN_POSITIVE);
         for y in &mut self.seasons {
             *y = match self.season {
-                Season::Additive => math::limit(*y - level),
-                Season::Multiplicative => math::clamp(*y * inverse, Self::LEAST_FACTOR, Self::MOST_FACTOR),
+                Season::Additive => math::limit(share * (*y - mean)),
+                Season::Multiplicative => {
+                    let factor = 1.0 + share * (*y - mean) * inverse;
+                    math::clamp(factor, Self::LEAST_FACTOR, Self::MOST_FACTOR)
+                }
             };
         }
-        self.ready = true;
+        self.level = math::limit(self.level + rise);
+        self.errors = Errors::new();
+        self.periods = 2;
     }
 
     /// `phi + .. + phi^n`.
@@ -162,7 +177,7 @@ impl<const PERIOD: usize> Learner for HoltWinters<PERIOD> {
         let y = math::limit(*y);
         let base = self.level + self.damping * self.trend;
         let Some(slot) = self.seasons.get_mut(usize::from(self.next)) else { return };
-        if self.ready {
+        if self.periods >= 2 {
             let season = *slot;
             let error = match self.season {
                 Season::Additive => {
@@ -183,13 +198,16 @@ impl<const PERIOD: usize> Learner for HoltWinters<PERIOD> {
             self.level = math::limit(base + step);
             self.trend = math::limit(self.damping * self.trend + self.beta * step);
             self.errors.learn(error);
+        } else if self.periods == 1 {
+            self.errors.learn(y - *slot);
+            *slot = 0.5 * (*slot + y);
         } else {
             *slot = y;
         }
         self.next = self.next.saturating_add(1);
         if usize::from(self.next) >= PERIOD {
             self.next = 0;
-            if !self.ready {
+            if self.periods < 2 {
                 self.begin();
             }
         }
@@ -206,7 +224,7 @@ impl<const PERIOD: usize> Learner for HoltWinters<PERIOD> {
 impl<const PERIOD: usize> Forecaster for HoltWinters<PERIOD> {
     /// `None` before one forecast could be held against its sample.
     fn forecast(&self, ahead: u16) -> Option<Forecast> {
-        if !self.ready {
+        if self.periods < 2 {
             return None;
         }
         let sd = self.errors.sd()?;
@@ -228,6 +246,7 @@ impl<const PERIOD: usize> Validate for HoltWinters<PERIOD> {
         let share = |x: f32| (0.0..=1.0).contains(&x);
         let seasons = |low, high| self.seasons.iter().all(|s| (low..=high).contains(s));
         usize::from(self.next) < PERIOD
+            && self.periods <= 2
             && share(self.alpha)
             && share(self.beta)
             && share(self.gamma)
@@ -236,7 +255,7 @@ impl<const PERIOD: usize> Validate for HoltWinters<PERIOD> {
             && math::abs(self.trend) <= math::LIMIT
             && self.errors.is_valid()
             && match self.season {
-                Season::Multiplicative if self.ready => seasons(Self::LEAST_FACTOR, Self::MOST_FACTOR),
+                Season::Multiplicative if self.periods >= 2 => seasons(Self::LEAST_FACTOR, Self::MOST_FACTOR),
                 _ => seasons(-math::LIMIT, math::LIMIT),
             }
     }

@@ -41,9 +41,9 @@ registry! {
         "holt_winters_damped_96" => HoltWintersDamped96(HoltWinters<96>) =
             HoltWinters::new(Season::Additive, 0.3, 0.05, 0.1).damped(0.9),
         /// The last 4 values, weighted by recursive least squares.
-        "autoregression_4" => Autoregression4(Autoregression<4, 5>) = Autoregression::new(0.999),
+        "autoregression_4" => Autoregression4(Autoregression<4>) = Autoregression::new(0.999),
         /// The last 12 values, weighted by recursive least squares.
-        "autoregression_12" => Autoregression12(Autoregression<12, 13>) = Autoregression::new(0.9995),
+        "autoregression_12" => Autoregression12(Autoregression<12>) = Autoregression::new(0.9995),
         /// A level that wanders, by Kalman's filter.
         "local_level" => LocalLevel(LocalLevel) = LocalLevel::new(0.1),
         /// A level and a slope that wander, by Kalman's filter.

@@ -90,7 +90,7 @@ fn local_linear_trend_is_statsmodels() {
 #[test]
 fn autoregression_is_the_plain_recursion() {
     let golden = golden("forecast/autoregression", 1e-10, 1e-4);
-    let mut model = Autoregression::<3, 4>::new(Real::of(0.984375));
+    let mut model = Autoregression::<3>::new(Real::of(0.984375));
     for row in golden.rows() {
         model.learn_one(&row.get("y"));
         row.check_if_given("one", model.forecast(1).map(|f| f.value));

@@ -100,7 +100,7 @@ def autoregression():
     origin = ys[0]
     unit = max(abs(ys[1] - origin), 1e-4 * abs(origin))
     z = [(y - origin) / unit for y in ys]
-    cov, w = 1e4 * np.eye(p + 1), np.zeros(p + 1)
+    cov, w = 1e3 * np.eye(p + 1), np.zeros(p + 1)
     one, far, sd, far_sd, count, square = [], [], [], [], 0, 0.0
     for i in range(n):
         if i >= p + 1:

@@ -9,6 +9,7 @@
 
 use std::path::{Path, PathBuf};
 
+mod forecast;
 mod linear;
 
 /// One figure of one learner on one stream.

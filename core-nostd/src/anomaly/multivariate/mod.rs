@@ -20,7 +20,7 @@ pub use rs_hash::RsHash;
 pub use streaming_pca::{Residual, StreamingPca};
 
 use crate::compose::Then;
-use crate::preprocess::{MinMaxScaler, StandardScaler};
+use crate::preprocess::{Bump, StandardScaler};
 use crate::registry::registry;
 
 /// Standardises what the scorers see that weigh features by their size.
@@ -46,9 +46,9 @@ registry! {
             Then::new(StandardScaler::new(), StreamingPca::new()),
         /// What an auto-encoder with 8 random hidden neurons cannot reproduce of standardised features.
         "os_elm" => OsElm(Scaled<N, OsElm<N, 8>>) = Then::new(StandardScaler::new(), OsElm::new(0.1, 0.999, 1)),
-        /// Distance beyond the plane that keeps most samples, scaled to 0 to 1, from the origin.
-        "one_class_svm" => OneClassSvm(Then<MinMaxScaler<N>, OneClassSvm<N>>) =
-            Then::new(MinMaxScaler::new(0.001), OneClassSvm::new(0.1, 0.01)),
+        /// Distance beyond the plane that most samples keep on one side, features by how ordinary they are.
+        "one_class_svm" => OneClassSvm(Scaled<N, Then<Bump<N>, OneClassSvm<N>>>) =
+            Then::new(StandardScaler::new(), Then::new(Bump::new(), OneClassSvm::new(0.1, 0.01))),
     }
 }
 
@@ -87,7 +87,8 @@ mod tests {
     }
 
     fn each(mut check: impl FnMut(&str, AnyScorer<4>)) {
-        // The linear one-class SVM sees only what lies towards the origin: not these.
+        // The linear one-class SVM takes features one by one and sees no broken relation (its own test shows what it
+        // does see): 0.74 here.
         for row in AnyScorer::<4>::ROWS.iter().filter(|row| row.name != "one_class_svm") {
             check(row.name, AnyScorer::from_name(row.name).unwrap());
         }
