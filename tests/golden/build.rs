@@ -18,8 +18,8 @@ fn main() {
     fs::write(target, twin).unwrap();
 }
 
-/// Layers above the learners: nothing to compare, and their sizes are asserted for f32.
-const LEFT_OUT: [&str; 3] = ["alarm", "monitor", "message"];
+/// Layers above the learners: nothing to compare, and their sizes are asserted for f32. Packed forests are bytes of f32.
+const LEFT_OUT: [&str; 4] = ["alarm", "monitor", "message", "packed_forest"];
 
 /// The text of a file with its modules' files in place of their declarations. `folder` is where they lie.
 fn inline(file: &Path, folder: &Path) -> String {

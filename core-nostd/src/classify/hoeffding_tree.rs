@@ -338,7 +338,8 @@ impl<const N: usize, const C: usize, const LEAVES: usize, const ACTIVE: usize, c
     /// Gives observers to the most promising leaves that have none: free ones, then those of less promising leaves.
     fn assign_observers(&mut self) {
         for _ in 0..LEAVES {
-            let (mut wanting, mut giving): (Option<(usize, f32)>, Option<(usize, f32)>) = (None, None);
+            let mut wanting: Option<(usize, f32)> = None;
+            let mut giving: Option<(usize, f32)> = None;
             for (place, leaf) in self.leaves.iter().take(usize::from(self.used_leaves)).enumerate() {
                 let promise = leaf.promise();
                 if leaf.observer == NONE {

@@ -11,6 +11,7 @@ mod k_nearest;
 mod logistic;
 mod nearest_centroid;
 mod one_vs_rest;
+pub mod packed_forest;
 mod passive_aggressive;
 mod pegasos;
 mod softmax;

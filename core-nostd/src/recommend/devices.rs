@@ -64,20 +64,16 @@ impl<const R: usize, const N: usize> Supervised for SimilarDevices<R, N> {
 
     fn learn_one(&mut self, x: &Sample<N>, device: &u16) {
         self.clock = self.clock.saturating_add(1);
-        let rate = self.rate;
-        let known = self.entries.iter_mut().find(|entry| entry.count > 0 && entry.key == *device);
-        let entry = if let Some(entry) = known {
-            entry.approach(x, rate);
-            Some(entry)
-        } else {
-            // An unused one was learnt at 0, before all others.
-            let oldest = self.entries.iter_mut().min_by_key(|entry| entry.learnt);
-            oldest.map(|entry| {
+        let known = self.entries.iter().position(|entry| entry.count > 0 && entry.key == *device);
+        // An unused one was learnt at 0, before all others.
+        let oldest =
+            self.entries.iter().enumerate().min_by_key(|(_, entry)| entry.learnt).map(|(place, _)| place);
+        if let Some(entry) = known.or(oldest).and_then(|place| self.entries.get_mut(place)) {
+            if known.is_some() {
+                entry.approach(x, self.rate);
+            } else {
                 entry.start(x, *device);
-                entry
-            })
-        };
-        if let Some(entry) = entry {
+            }
             entry.learnt = self.clock;
         }
     }

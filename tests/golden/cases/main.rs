@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops where it fails")]
 #![allow(clippy::duplicate_mod, reason = "that is the point")]
 
+use brooklet_golden::streams;
+
 /// One line a family: its name and the file of its cases.
 macro_rules! families {
     ($($family:ident in $file:literal),+ $(,)?) => {
@@ -40,16 +42,20 @@ families! {
     classify in "classify.rs",
     cluster in "cluster.rs",
     drift in "drift.rs",
-    one_class_svm in "one_class_svm.rs",
-    regress in "regress.rs",
-    spc in "spc.rs",
-    sketch in "sketch.rs",
-    threshold in "threshold.rs",
-    stats in "stats.rs",
-    window in "window.rs",
-    spectral in "spectral.rs",
+    evaluate in "evaluate.rs",
     forecast in "forecast.rs",
+    fuse in "fuse.rs",
+    one_class_svm in "one_class_svm.rs",
+    preprocess in "preprocess.rs",
     prognose in "prognose.rs",
     quantile in "quantile.rs",
-    preprocess in "preprocess.rs",
+    recommend in "recommend.rs",
+    regress in "regress.rs",
+    sketch in "sketch.rs",
+    spc in "spc.rs",
+    spectral in "spectral.rs",
+    stats in "stats.rs",
+    threshold in "threshold.rs",
+    trees in "trees.rs",
+    window in "window.rs",
 }

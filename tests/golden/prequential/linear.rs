@@ -19,7 +19,7 @@ use super::{Better, Figure, data, hold_against_river};
 type Stream<const N: usize> = Vec<(Sample<N>, f32)>;
 
 /// The named columns of a file; the first may be one of L, M and H.
-fn columns<const M: usize>(file: &str, names: [&str; M]) -> Vec<[f32; M]> {
+pub(super) fn columns<const M: usize>(file: &str, names: [&str; M]) -> Vec<[f32; M]> {
     let text = fs::read(data(file)).unwrap();
     let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&text);
     let mut reader = csv::Reader::from_reader(text);

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 mod forecast;
 mod linear;
+mod trees;
 
 /// One figure of one learner on one stream.
 struct Figure {

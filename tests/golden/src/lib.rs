@@ -7,6 +7,8 @@
 use std::fs;
 use std::path::Path;
 
+pub mod streams;
+
 /// The core compiled with f64 for f32, from the same sources.
 #[allow(
     missing_docs,
