@@ -285,7 +285,8 @@ impl<const N: usize, const C: usize, const LEAVES: usize, const ACTIVE: usize, c
         let Some(leaf) = self.leaves.get(place).copied() else { return };
         let classes = leaf.counts.iter().filter(|count| **count > 0.0).fold(0.0, |sum, _| sum + 1.0);
         let total = leaf.total();
-        if usize::from(self.used_leaves) >= LEAVES || classes < 2.0 || leaf.most() > self.growth.pure * total {
+        if usize::from(self.used_leaves) >= LEAVES || classes < 2.0 || leaf.most() > self.growth.pure * total
+        {
             return;
         }
         let Some(observer) = self.observer(&leaf) else { return };
