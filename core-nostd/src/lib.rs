@@ -69,14 +69,15 @@ pub mod window;
 
 pub mod anomaly;
 
+pub mod drift;
+pub mod spc;
+
 pub mod classify;
 pub mod cluster;
-pub mod drift;
 pub mod regress;
 
 pub mod forecast;
 pub mod prognose;
-pub mod spc;
 
 pub mod alarm;
 pub mod monitor;
