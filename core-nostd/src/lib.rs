@@ -16,11 +16,13 @@
 //! |---|---|---|
 //! | ground | [`math`], [`rng`], [`mod@array`] | the only door to `libm`, seeded random numbers, serde for `[T; N]` |
 //! | values and roles | [`sample`], [`traits`], [`compose`] | finite input by construction; what a learner can do; static pipelines |
-//! | parts | [`stats`], [`window`], [`quantile`], [`preprocess`], [`spectral`], [`linear`] | running statistics and transformers |
+//! | parts | [`stats`], [`window`], [`quantile`], [`preprocess`], [`spectral`], [`linear`] | running statistics, windows and transformers |
+//! | keys and events | [`sketch`], [`pattern`] | counts over many keys; patterns of events |
 //! | detectors | [`anomaly`] | from a reading to evidence, in powers of ten |
-//! | watchers | [`drift`], [`spc`] | from a stream to an alarm that it changed |
+//! | watchers | [`drift`], [`spc`], [`threshold`] | from a stream to an alarm that it changed; from scores to what is rare |
 //! | models | [`regress`], [`classify`], [`cluster`] | from a sample to a number, a class, a group |
 //! | foresight | [`forecast`], [`prognose`] | what comes next, and how long until a limit |
+//! | judgement | [`fuse`], [`evaluate`], [`recommend`] | one score from several, how good predictions are, what helped before |
 //! | decision | [`alarm`], [`monitor`] | from evidence to alerts: the one step that firmware and gateway share |
 //! | edge | [`message`], [`snapshot`] | what goes over a wire or into flash |
 //!
@@ -67,10 +69,14 @@ pub mod spectral;
 pub mod stats;
 pub mod window;
 
+pub mod pattern;
+pub mod sketch;
+
 pub mod anomaly;
 
 pub mod drift;
 pub mod spc;
+pub mod threshold;
 
 pub mod classify;
 pub mod cluster;
@@ -78,6 +84,10 @@ pub mod regress;
 
 pub mod forecast;
 pub mod prognose;
+
+pub mod evaluate;
+pub mod fuse;
+pub mod recommend;
 
 pub mod alarm;
 pub mod monitor;

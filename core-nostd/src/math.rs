@@ -31,6 +31,28 @@ pub fn ln(x: f32) -> f32 {
     libm::logf(x)
 }
 
+/// Natural logarithm of a number of 1e-12 to 1e12 for `const fn`, where `libm` is not to be had: `x = 2^k y`, then the
+/// series of `2 artanh((y - 1)/(y + 1))`.
+#[must_use]
+pub const fn const_ln(x: f32) -> f32 {
+    let (mut y, mut k) = (x, 0.0);
+    while y > 1.5 {
+        y *= 0.5;
+        k += 1.0;
+    }
+    while y < 0.75 {
+        y *= 2.0;
+        k -= 1.0;
+    }
+    let t = (y - 1.0) / (y + 1.0);
+    let (mut sum, mut odd) = (0.0, 41.0);
+    while odd > 0.0 {
+        sum = sum * t * t + 1.0 / odd;
+        odd -= 2.0;
+    }
+    k * core::f32::consts::LN_2 + 2.0 * t * sum
+}
+
 /// Cosine of an angle in radians.
 #[must_use]
 pub fn cos(x: f32) -> f32 {
@@ -41,6 +63,12 @@ pub fn cos(x: f32) -> f32 {
 #[must_use]
 pub fn sin(x: f32) -> f32 {
     libm::sinf(x)
+}
+
+/// The angle in radians, -π/2 to π/2, whose tangent is `x`.
+#[must_use]
+pub fn atan(x: f32) -> f32 {
+    libm::atanf(x)
 }
 
 /// Hyperbolic tangent.
@@ -140,9 +168,38 @@ pub const fn limit(x: f32) -> f32 {
     x.clamp(-LIMIT, LIMIT)
 }
 
+/// Sorts in ascending order, in place: insertion, for the short slices that learners hold. Unlike the standard
+/// library's it has no way to panic.
+pub fn sort(values: &mut [f32]) {
+    for end in 1..values.len() {
+        let Some((value, sorted)) = values.get_mut(..=end).and_then(<[f32]>::split_last_mut) else { return };
+        let (new, mut hole) = (*value, value);
+        for slot in sorted.iter_mut().rev().take_while(|slot| **slot > new) {
+            *hole = *slot;
+            hole = slot;
+        }
+        *hole = new;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn logarithms_in_const_fn() {
+        for x in [1e-9f32, 0.001, 0.005, 0.5, 0.9, 1.0, 1.4, 2.0, 1000.0, 1e9] {
+            assert!((const_ln(x) - ln(x)).abs() <= 2e-7 * ln(x).abs(), "{x}");
+        }
+    }
+
+    #[test]
+    fn sorts() {
+        let mut values = [3.0, -1.0, 2.0, 2.0, -0.5, 9.0, 0.0];
+        sort(&mut values);
+        assert_eq!(values, [-1.0, -0.5, 0.0, 2.0, 2.0, 3.0, 9.0]);
+        sort(&mut []);
+    }
 
     #[test]
     fn known_values() {

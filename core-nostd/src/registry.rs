@@ -285,6 +285,15 @@ macro_rules! role {
             }
         }
     };
+    (recommender $Any:ident { $($decl:tt)* } { <$n:ident> } $($arm:ident)+) => {
+        $crate::registry::role! { @supervised($crate::sample::Sample<$n>, u16) $Any { $($decl)* } { <$n> } $($arm)+ }
+
+        impl $($decl)* Recommender for $Any <$n> {
+            fn recommend_one(&self, x: &Self::Input) -> Option<Recommendation> {
+                match self { $(Self::$arm(l) => l.recommend_one(x)),+ }
+            }
+        }
+    };
     (classifier $Any:ident { $($decl:tt)* } { <$n:ident, $c:ident> } $($arm:ident)+) => {
         $crate::registry::role! { @supervised($crate::sample::Sample<$n>, u8) $Any { $($decl)* } { <$n, $c> } $($arm)+ }
 

@@ -16,6 +16,7 @@
 //! | | [`Fuser`] | one score from several |
 //! | samples with answers | [`Regressor`] | a number |
 //! | | [`Classifier`] | a class and how sure |
+//! | | [`Recommender`] | the most similar case |
 //! | keys | [`Sketch`] | an estimate for a key |
 //! | events | [`Matcher`] | a pattern that completed |
 //!
@@ -198,6 +199,23 @@ pub trait Classifier: Supervised<Target = u8> {
         }
         best.map(|(class, _)| class)
     }
+}
+
+/// The most similar of what was learnt.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Recommendation {
+    /// The answer that was learnt with it: a device, an action.
+    pub key: u16,
+    /// How similar it is, -1 to 1; 1 is the same.
+    pub similarity: f32,
+    /// How often it was learnt.
+    pub times: u32,
+}
+
+/// Finds the case learnt before that is most like a sample.
+pub trait Recommender: Supervised<Target = u16> {
+    /// The most similar case; `None` while there is none. Never learns.
+    fn recommend_one(&self, x: &Self::Input) -> Option<Recommendation>;
 }
 
 /// Answers questions about many keys in little memory. A key is a hash or a number.

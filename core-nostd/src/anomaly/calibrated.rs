@@ -12,7 +12,7 @@ use crate::traits::{AnomalyDetector, Learner, Protect, Scorer, Validate};
 /// strange as the average has evidence near 0.
 ///
 /// As good as the scorer; at most about 4, once in what is remembered. Before a scorer is ready its samples are not
-/// ranked. While an alert is open nothing is learnt, for at most 5000 samples: then what lasts is the new normal.
+/// ranked; while it still gets better, evidence is a little too high. While an alert is open nothing is learnt, for at most 5000 samples: then what lasts is the new normal.
 ///
 /// Memory: the scorer's and 296 bytes. Cost: learning scores too, so the scorer's cost of both, and two logarithms.
 /// ```

@@ -44,8 +44,10 @@ const WARM_UP: u16 = 20;
 const MOST: f32 = 6.0;
 const TWO_LN_10: f32 = 2.0 * core::f32::consts::LN_10;
 /// Deviation of a normal distribution in units of its median, and of its mean, absolute deviation.
-const FROM_MAD: f32 = 1.482_602_2;
-const FROM_MEAN: f32 = 1.253_314_1;
+#[allow(clippy::excessive_precision, reason = "checked in f64 too")]
+const FROM_MAD: f32 = 1.482_602_218_505_602;
+#[allow(clippy::excessive_precision, reason = "checked in f64 too")]
+const FROM_MEAN: f32 = 1.253_314_137_315_500;
 /// Deviations below this share of the value itself are rounding noise.
 const RESOLUTION: f32 = 1e-5;
 const TINY: f32 = 1e-20;

@@ -1,4 +1,4 @@
-use core::f32::consts::TAU;
+use core::f32::consts::{LN_2, TAU};
 
 use serde::{Deserialize, Serialize};
 
@@ -17,8 +17,8 @@ use crate::{linear, math};
 /// Features should have deviations between about 0.01 and 1e6, because the 1e-9 is a density: put a scaler in front.
 ///
 /// `C`: 2 to 256. `HORIZON`: 2 to 2^24, in samples of a class for its distributions and of all classes for their
-/// shares; plain averages until then. Memory: `8 C N + 12 C + 4` bytes. Cost: a division a feature and class, a
-/// logarithm and an exponential a class; features beyond four deviations of a class cost an exponential and two
+/// shares; plain averages until then. Memory: `8 C N + 13 C + 8` bytes, rounded up to 4. Cost: a division a feature and class, an
+/// exponential a class, two logarithms; features beyond four deviations of a class cost an exponential and two
 /// logarithms more. Features are limited to ±1e18; an answer of `C` and above is ignored.
 /// ```
 /// use brooklet_core::{classify::GaussianNb, sample::Sample};
@@ -41,13 +41,18 @@ pub struct GaussianNb<const N: usize, const C: usize, const HORIZON: u32> {
     vars: [[f32; N]; C],
     #[serde(with = "crate::array")]
     counts: [u32; C],
+    /// Samples of each class, newer ones counting for more, as `increment` does.
     #[serde(with = "crate::array")]
-    shares: [f32; C],
-    /// `ln(tau var) / 2` of a class's features added up, variances within `NARROW..=WIDE`: changes only when the class
-    /// learns.
+    weights: [f32; C],
+    /// `ln(weight)` without the features' `ln(tau var) / 2`, variances within `NARROW..=WIDE`: changes only when the class
+    /// learns, since the sum of the weights is common to all.
     #[serde(with = "crate::array")]
-    norms: [f32; C],
+    heights: [f32; C],
+    /// All variances of the class are within `NARROW..=WIDE`.
+    #[serde(with = "crate::array")]
+    even: [bool; C],
     total: u32,
+    increment: f32,
 }
 
 /// River adds this to every density.
@@ -56,6 +61,8 @@ const FLOOR: f32 = 1e-9;
 /// f32 resolves in the sum. The eighth power of either stays in range.
 const NARROW: f32 = 1e-4;
 const WIDE: f32 = 10.0;
+/// No class that went away needs to sink deeper.
+const LOWEST: f32 = -1e5;
 /// Half of the squared distance in deviations. More precision has no features so near that the floor is lost.
 const NEAR: f32 = if f32::EPSILON > 1e-10 { 8.0 } else { -1.0 };
 
@@ -70,9 +77,11 @@ impl<const N: usize, const C: usize, const HORIZON: u32> GaussianNb<N, C, HORIZO
             means: [[0.0; N]; C],
             vars: [[0.0; N]; C],
             counts: [0; C],
-            shares: [0.0; C],
-            norms: [0.0; C],
+            weights: [0.0; C],
+            heights: [0.0; C],
+            even: [false; C],
             total: 0,
+            increment: 1.0,
         }
     }
 
@@ -88,14 +97,15 @@ impl<const N: usize, const C: usize, const HORIZON: u32> GaussianNb<N, C, HORIZO
         &self.vars
     }
 
-    /// The log-likelihood of each class; that of a class never seen is negative infinity.
+    /// The log-likelihood of each class, up to a constant; that of a class never seen is negative infinity.
     fn log_likelihoods(&self, x: &Sample<N>) -> [f32; C] {
         let x = x.values().map(math::limit);
         let mut all = [f32::NEG_INFINITY; C];
-        let classes = self.means.iter().zip(&self.vars).zip(&self.counts).zip(&self.shares).zip(&self.norms);
-        for (log, ((((means, vars), count), share), norm)) in all.iter_mut().zip(classes) {
+        let classes = self.means.iter().zip(&self.vars).zip(&self.counts);
+        let cached = self.heights.iter().zip(&self.even);
+        for ((log, ((means, vars), count)), (height, even)) in all.iter_mut().zip(classes).zip(cached) {
             if *count > 0 {
-                *log = math::ln(*share) - norm - distance(means, vars, &x);
+                *log = height - distance(means, vars, *even, &x);
             }
         }
         all
@@ -103,15 +113,15 @@ impl<const N: usize, const C: usize, const HORIZON: u32> GaussianNb<N, C, HORIZO
 }
 
 /// Half the squared distance in deviations, added up, with what [`FLOOR`] and variances out of range change.
-fn distance<const N: usize>(means: &[f32; N], vars: &[f32; N], x: &[f32; N]) -> f32 {
+fn distance<const N: usize>(means: &[f32; N], vars: &[f32; N], even: bool, x: &[f32; N]) -> f32 {
     let mut halves = [0.0; N];
     for (((half, x), mean), var) in halves.iter_mut().zip(x).zip(means).zip(vars) {
         let d = x - mean;
         *half = 0.5 * d * d / var;
     }
-    // Not a number where the variance is 0.
-    let far = |half: f32, var: f32| half.is_nan() | (half > NEAR) | !(NARROW..=WIDE).contains(&var);
-    if linear::sum_of(&halves, vars, |half, var| if far(half, var) { 1.0 } else { 0.0 }) > 0.0 {
+    if !even || count_of(&halves, |half| half > NEAR) > 0.0 {
+        // Not a number where the variance is 0.
+        let far = |half: f32, var: f32| !(half <= NEAR && (NARROW..=WIDE).contains(&var));
         for (half, var) in halves.iter_mut().zip(vars) {
             if far(*half, *var) {
                 let density = if *var > 0.0 { math::exp(-*half) / math::sqrt(TAU * var) } else { 0.0 };
@@ -122,16 +132,22 @@ fn distance<const N: usize>(means: &[f32; N], vars: &[f32; N], x: &[f32; N]) -> 
     linear::sum_of(&halves, vars, |half, _| half)
 }
 
-/// `ln(tau var) / 2` added up, eight variances to a logarithm.
-fn norm<const N: usize>(vars: &[f32; N]) -> f32 {
+/// How many are like that; without branches.
+fn count_of<const N: usize>(values: &[f32; N], like: impl Fn(f32) -> bool) -> f32 {
+    linear::sum_of(values, values, |value, _| if like(value) { 1.0 } else { 0.0 })
+}
+
+/// `ln(weight)` without the sum of `ln(tau var) / 2`, eight variances to a logarithm.
+fn height<const N: usize>(weight: f32, vars: &[f32; N]) -> f32 {
     let bounded = |var: f32| TAU * math::clamp(var, NARROW, WIDE);
     let (eights, rest) = vars.as_chunks::<8>();
-    let mut sum = math::ln(rest.iter().fold(1.0, |product, var| product * bounded(*var)));
+    let rest = rest.iter().fold(1.0, |product, var| product * bounded(*var));
+    let mut sum = math::ln(rest / (weight * weight));
     for eight in eights {
         let [a, b, c, d, e, f, g, h] = eight.map(bounded);
         sum += math::ln(((a * e) * (c * g)) * ((b * f) * (d * h)));
     }
-    0.5 * sum
+    -0.5 * sum
 }
 
 impl<const N: usize, const C: usize, const HORIZON: u32> Supervised for GaussianNb<N, C, HORIZON> {
@@ -140,9 +156,10 @@ impl<const N: usize, const C: usize, const HORIZON: u32> Supervised for Gaussian
 
     fn learn_one(&mut self, x: &Sample<N>, y: &u8) {
         let class = usize::from(*y);
-        let state = self.means.get_mut(class).zip(self.vars.get_mut(class));
-        let Some(((means, vars), (count, log))) =
-            state.zip(self.counts.get_mut(class).zip(self.norms.get_mut(class)))
+        let state = self.means.get_mut(class).zip(self.vars.get_mut(class)).zip(self.counts.get_mut(class));
+        let cached = self.heights.get_mut(class).zip(self.even.get_mut(class));
+        let (Some(((means, vars), count)), Some((own_height, even)), Some(weight)) =
+            (state, cached, self.weights.get_mut(class))
         else {
             return;
         };
@@ -153,11 +170,18 @@ impl<const N: usize, const C: usize, const HORIZON: u32> Supervised for Gaussian
             *mean += a * d;
             *var = (1.0 - a) * (*var + a * d * d);
         }
-        *log = norm(vars);
+        // Shares with weight max(1/n, 1/HORIZON): from there on every sample counts for more than the last.
+        if self.total >= HORIZON {
+            self.increment *= HORIZON as f32 / (HORIZON as f32 - 1.0);
+        }
         self.total = Ord::min(self.total.saturating_add(1), HORIZON);
-        let a = 1.0 / self.total as f32;
-        for (i, share) in self.shares.iter_mut().enumerate() {
-            *share += a * (f32::from(u8::from(i == class)) - *share);
+        *weight += self.increment;
+        *own_height = height(*weight, vars);
+        *even = count_of(vars, |var| math::clamp(var, NARROW, WIDE) != var) == 0.0;
+        if self.increment >= 2.0 {
+            self.increment *= 0.5;
+            self.weights.iter_mut().for_each(|weight| *weight = math::max(0.5 * *weight, 1e-9));
+            self.heights.iter_mut().for_each(|height| *height = math::max(*height - LN_2, LOWEST));
         }
     }
 
@@ -184,10 +208,11 @@ impl<const N: usize, const C: usize, const HORIZON: u32> Validate for GaussianNb
         self.means.iter().flatten().all(|m| math::abs(*m) <= 2.0 * math::LIMIT)
             && self.vars.iter().flatten().all(|v| (0.0..=f32::MAX).contains(v))
             && self.counts.iter().all(|n| *n <= self.total)
-            && self.shares.iter().all(|s| (0.0..=1.0).contains(s))
-            && self.norms.iter().all(|n| math::abs(*n) <= 10.0 * (N as f32 + 1.0))
+            && self.weights.iter().all(|w| (0.0..=4.0 * HORIZON as f32).contains(w))
+            && self.heights.iter().all(|h| math::abs(*h) <= 1e6)
+            && (1.0..=2.0).contains(&self.increment)
             && self.total <= HORIZON
-            && (self.total == 0 || self.shares.iter().zip(&self.counts).any(|(s, n)| *s > 0.0 && *n > 0))
+            && (self.total == 0 || self.counts.iter().any(|n| *n > 0))
     }
 }
 
@@ -204,7 +229,7 @@ mod tests {
         };
         (0..1000).for_each(|_| learn(&mut bayes, 0, 0.0));
         (0..1000).for_each(|_| learn(&mut bayes, 1, 0.0));
-        assert!(bayes.shares[0] < 1e-3, "a class that went away");
+        assert!(bayes.weights[0] < 1e-3 * bayes.weights[1], "a class that went away: {bayes:?}");
         (0..1000).for_each(|_| learn(&mut bayes, 0, 50.0));
         assert!((bayes.means[0][0] - 50.0).abs() < 0.5, "{bayes:?}");
     }

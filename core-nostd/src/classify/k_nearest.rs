@@ -44,6 +44,21 @@ pub struct KNearest<const N: usize, const C: usize, const P: usize, const K: usi
 /// Place and squared distance.
 type Neighbour = (usize, f32);
 
+/// Puts a neighbour in order, and gives the distance beyond which no other has a place.
+fn insert<const K: usize>(nearest: &mut [Option<Neighbour>; K], candidate: Neighbour) -> f32 {
+    let mut candidate = Some(candidate);
+    for slot in nearest.iter_mut() {
+        let closer = match (&candidate, &slot) {
+            (Some((_, new)), Some((_, old))) => new < old,
+            (candidate, _) => candidate.is_some(),
+        };
+        if closer {
+            core::mem::swap(slot, &mut candidate);
+        }
+    }
+    nearest.last().copied().flatten().map_or(f32::INFINITY, |(_, distance)| distance)
+}
+
 impl<const N: usize, const C: usize, const P: usize, const K: usize> KNearest<N, C, P, K> {
     const SHAPE: () = assert!(P >= 1 && P <= 65_535 && K >= 1 && K <= 15 && K <= P && C >= 2 && C <= 256);
     const MOST: i8 = 100;
@@ -69,17 +84,11 @@ impl<const N: usize, const C: usize, const P: usize, const K: usize> KNearest<N,
 
     /// The nearest first; of equally near ones the one in the lower place.
     fn neighbours(&self, x: &[f32; N]) -> [Option<Neighbour>; K] {
-        let mut nearest: [Option<Neighbour>; K] = [None; K];
+        let (mut nearest, mut furthest) = ([None; K], f32::INFINITY);
         for (place, point) in self.points.iter().take(usize::from(self.len)).enumerate() {
-            let mut candidate = Some((place, distance_squared(point, x)));
-            for slot in &mut nearest {
-                let closer = match (&candidate, &slot) {
-                    (Some((_, new)), Some((_, old))) => new < old,
-                    (candidate, _) => candidate.is_some(),
-                };
-                if closer {
-                    core::mem::swap(slot, &mut candidate);
-                }
+            let distance = distance_squared(point, x);
+            if distance < furthest {
+                furthest = insert(&mut nearest, (place, distance));
             }
         }
         nearest

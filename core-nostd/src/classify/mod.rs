@@ -1,9 +1,12 @@
 //! Classifiers: one of a few classes from a sample, with a share for each. Linear ones say yes or no
 //! ([`Binary`]) and become classifiers by [`OneVsRest`].
 
+mod adaptive_forest;
 mod arow;
 mod ftrl;
 mod gaussian_nb;
+mod gaussian_observer;
+mod hoeffding_tree;
 mod k_nearest;
 mod logistic;
 mod nearest_centroid;
@@ -12,9 +15,11 @@ mod passive_aggressive;
 mod pegasos;
 mod softmax;
 
+pub use adaptive_forest::AdaptiveForest;
 pub use arow::Arow;
 pub use ftrl::LogisticFtrl;
 pub use gaussian_nb::GaussianNb;
+pub use hoeffding_tree::{Growth, HoeffdingTree, LeafPrediction};
 pub use k_nearest::KNearest;
 pub use logistic::Logistic;
 pub use nearest_centroid::NearestCentroid;
@@ -59,5 +64,9 @@ registry! {
         "nearest_centroid" => NearestCentroid(NearestCentroid<N, C, 1000>) = NearestCentroid::new(),
         /// Three nearest of 64 remembered samples, the useless ones replaced.
         "k_nearest" => KNearest(KNearest<N, C, 64, 3>) = KNearest::new(),
+        /// Hoeffding tree of up to 48 leaves, 24 of them observed, with adaptive naive Bayes.
+        "hoeffding_tree" => HoeffdingTree(HoeffdingTree<N, C, 48, 24>) = HoeffdingTree::new(Growth::DEFAULT),
+        /// Adaptive random forest of 4 small trees, each replaced when its errors drift.
+        "adaptive_forest" => AdaptiveForest(AdaptiveForest<N, C, 4, 16, 16, 3>) = AdaptiveForest::new(1),
     }
 }

@@ -11,7 +11,7 @@ use crate::traits::{Learner, Statistic, Validate};
 /// A change during phase I widens the limits for good: learn from quiet hours. Limits learnt from few samples ring more
 /// often than the tables say: 100 samples or more.
 ///
-/// `n`: 2 to 65,535. Memory: 24 bytes. Cost: a division a sample in phase I, nothing after. Input is limited to ±1e18.
+/// `n`: 2 to 65,535. Memory: 20 bytes. Cost: a division a sample in phase I, nothing after. Input is limited to ±1e18.
 /// ```
 /// use brooklet_core::drift::Baseline;
 /// use brooklet_core::traits::Learner;

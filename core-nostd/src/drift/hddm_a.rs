@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{Share, Verdict, confidence, ln};
+use super::{Share, Verdict, confidence};
 use crate::math;
 use crate::traits::{DriftDetector, Learner, Validate};
 
@@ -43,7 +43,7 @@ impl HddmA {
     /// Nothing learnt; sees a rate that rises.
     #[must_use]
     pub const fn new(drift: f32, warning: f32) -> Self {
-        Self::empty(-ln(confidence(drift)), -ln(confidence(warning)), false)
+        Self::empty(-math::const_ln(confidence(drift)), -math::const_ln(confidence(warning)), false)
     }
 
     /// Sees also a rate that falls.

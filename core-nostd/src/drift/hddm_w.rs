@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{Verdict, confidence, ln};
+use super::{Verdict, confidence};
 use crate::math;
 use crate::traits::{DriftDetector, Learner, Validate};
 
@@ -93,7 +93,8 @@ impl HddmW {
     /// Nothing learnt; sees a rate that rises.
     #[must_use]
     pub const fn new(drift: f32, warning: f32, lambda: f32) -> Self {
-        let (drift, warning) = (-0.5 * ln(confidence(drift)), -0.5 * ln(confidence(warning)));
+        let (drift, warning) =
+            (-0.5 * math::const_ln(confidence(drift)), -0.5 * math::const_ln(confidence(warning)));
         Self::empty(drift, warning, math::clamp(lambda, 0.0001, 0.99), false)
     }
 

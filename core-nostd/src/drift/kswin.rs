@@ -94,53 +94,35 @@ impl<const WINDOW: usize, const RECENT: usize> Kswin<WINDOW, RECENT> {
         (usize::from(self.len) == WINDOW).then(|| f32::from(self.distance) / RECENT as f32)
     }
 
-    /// Marks the older values that are drawn.
-    fn draw(&mut self) -> [bool; WINDOW] {
-        let mut drawn = [false; WINDOW];
+    /// Draws from the older values.
+    fn draw(&mut self) -> [f32; RECENT] {
+        let (mut drawn, mut taken) = ([0.0; RECENT], [false; WINDOW]);
         let older = WINDOW.saturating_sub(RECENT);
-        for j in older.saturating_sub(RECENT)..older {
+        for (j, slot) in (older.saturating_sub(RECENT)..).zip(&mut drawn) {
             let bits = self.rng.next_u64() >> 32;
             let t = (bits.wrapping_mul(j as u64).wrapping_add(bits) >> 32) as usize;
-            match drawn.get_mut(t) {
-                Some(taken) if !*taken => *taken = true,
-                _ => drawn.iter_mut().skip(j).take(1).for_each(|taken| *taken = true),
+            let place = if taken.get(t) == Some(&true) { j } else { t };
+            if let Some(taken) = taken.get_mut(place) {
+                *taken = true;
             }
+            // The oldest is where the next will go.
+            let at = place.saturating_add(usize::from(self.next));
+            let at = if at >= WINDOW { at.saturating_sub(WINDOW) } else { at };
+            *slot = self.values.get(at).copied().unwrap_or(0.0);
         }
         drawn
     }
 
     /// Draws and tests.
     fn test(&mut self) -> u8 {
-        let drawn = self.draw();
+        let mut past = self.draw();
         let (newer, older) = self.values.split_at_checked(usize::from(self.next)).unwrap_or((&[], &[]));
-        let in_order = || older.iter().chain(newer);
-        let mut past = [0.0; RECENT];
-        let picked = in_order().zip(&drawn).filter(|(_, drawn)| **drawn);
-        past.iter_mut().zip(picked).for_each(|(slot, (value, _))| *slot = *value);
         let mut recent = [0.0; RECENT];
-        let last = in_order().skip(WINDOW.saturating_sub(RECENT));
-        recent.iter_mut().zip(last).for_each(|(slot, value)| *slot = *value);
-        sort(&mut past);
-        sort(&mut recent);
+        let last = newer.iter().rev().chain(older.iter().rev());
+        recent.iter_mut().rev().zip(last).for_each(|(slot, value)| *slot = *value);
+        math::sort(&mut past);
+        math::sort(&mut recent);
         distance(&past, &recent)
-    }
-}
-
-/// Insertion sort.
-fn sort<const N: usize>(values: &mut [f32; N]) {
-    for end in 1..N {
-        let (sorted, rest) = values.split_at_mut_checked(end).unwrap_or((&mut [], &mut []));
-        let Some(hole) = rest.first_mut() else { return };
-        let value = *hole;
-        let mut hole = hole;
-        for slot in sorted.iter_mut().rev() {
-            if *slot <= value {
-                break;
-            }
-            *hole = *slot;
-            hole = slot;
-        }
-        *hole = value;
     }
 }
 
@@ -221,10 +203,14 @@ mod tests {
     #[test]
     fn draws_without_putting_back_and_all_alike() {
         let (mut kswin, mut times) = (Kswin::<100, 30>::new(0.005, 3), [0u32; 100]);
+        // The oldest, 0, is in the middle of the ring.
+        kswin.values = core::array::from_fn(|i| ((i + 40) % 100) as f32);
+        (kswin.next, kswin.len) = (60, 100);
         for _ in 0..7000 {
-            let drawn = kswin.draw();
-            assert_eq!(drawn.iter().filter(|drawn| **drawn).count(), 30);
-            times.iter_mut().zip(drawn).for_each(|(times, drawn)| *times += u32::from(drawn));
+            let mut drawn = kswin.draw();
+            math::sort(&mut drawn);
+            assert!(drawn.is_sorted_by(|a, b| a < b), "{drawn:?}");
+            drawn.iter().for_each(|value| times[*value as usize] += 1);
         }
         // 3000 expected, deviation 41.
         assert!(times[..70].iter().all(|times| (2800..3200).contains(times)), "{times:?}");

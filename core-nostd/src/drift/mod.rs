@@ -25,8 +25,6 @@ pub use hddm_w::HddmW;
 pub use kswin::Kswin;
 pub use page_hinkley::PageHinkley;
 
-use core::f32::consts::LN_2;
-
 use serde::{Deserialize, Serialize};
 
 use crate::math;
@@ -140,37 +138,9 @@ const fn confidence(x: f32) -> f32 {
     math::clamp(x, 1e-9, 0.5)
 }
 
-/// Natural logarithm of a number of 1e-12 to 1e12 while compiling, where `libm` is not to be had: `x = 2^k y`, then the
-/// series of `2 artanh((y - 1)/(y + 1))`.
-const fn ln(x: f32) -> f32 {
-    let (mut y, mut k) = (x, 0.0);
-    while y > 1.5 {
-        y *= 0.5;
-        k += 1.0;
-    }
-    while y < 0.75 {
-        y *= 2.0;
-        k -= 1.0;
-    }
-    let t = (y - 1.0) / (y + 1.0);
-    let (mut sum, mut odd) = (0.0, 41.0);
-    while odd > 0.0 {
-        sum = sum * t * t + 1.0 / odd;
-        odd -= 2.0;
-    }
-    k * LN_2 + 2.0 * t * sum
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn logarithms_while_compiling() {
-        for x in [1e-9f32, 0.001, 0.005, 0.5, 0.9, 1.0, 1.4, 2.0, 1000.0, 1e9] {
-            assert!((ln(x) - math::ln(x)).abs() <= 2e-7 * math::ln(x).abs(), "{x}");
-        }
-    }
 
     #[test]
     fn sizes() {

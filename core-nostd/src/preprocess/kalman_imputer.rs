@@ -14,7 +14,7 @@ use crate::traits::{Learner, Transformer, Validate};
 /// so that the first value after it counts fully. The trend goes on through a gap however long.
 ///
 /// `level`, `trend`: variance of the level's and the trend's steps by that of the measurement, 1e-9..=1e6; 0.1 and 0.001
-/// suit a sensor that moves slowly. Memory: 36 bytes. Cost: two divisions, some 20 operations. Input and output are
+/// suit a sensor that moves slowly. Memory: 32 bytes. Cost: two divisions, some 20 operations. Input and output are
 /// limited to ±1e18.
 /// ```
 /// use brooklet_core::preprocess::KalmanImputer;

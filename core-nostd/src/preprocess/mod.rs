@@ -2,6 +2,7 @@
 //!
 //! [`AnyTransformer`] and [`AnyImputer`] hold any of the registered ones; their tables below are the registry.
 
+mod bump;
 mod clip;
 mod difference;
 mod feature_hasher;
@@ -20,6 +21,7 @@ mod seasonal_imputer;
 mod standard_scaler;
 mod statistic_imputer;
 
+pub use bump::Bump;
 pub use clip::Clip;
 pub use difference::Difference;
 pub use feature_hasher::FeatureHasher;
@@ -90,5 +92,19 @@ registry! {
         "seasonal_24" => Seasonal(SeasonalImputer<24>) = SeasonalImputer::new(),
         /// What a Kalman filter of level and trend expects.
         "kalman" => Kalman(KalmanImputer) = KalmanImputer::new(0.1, 0.001),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_what_the_documentation_says() {
+        let bytes = AnyTransformer::<8>::ROWS.iter().map(|row| row.bytes);
+        let [one, two, robust] = [4 * 8 + 8, 8 * 8 + 8, 180 * 8 + 4];
+        assert!(bytes.eq([68, 68, 16 * 8 + 12, two, two, one, one, robust, robust, 36, 8]));
+        let bytes = AnyImputer::ROWS.iter().map(|row| row.bytes);
+        assert!(bytes.eq([8, 12, 12, 60, 20, 8 * 24 + 12, 32]));
     }
 }

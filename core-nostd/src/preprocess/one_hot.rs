@@ -38,7 +38,7 @@ impl<const N: usize> OneHot<N> {
     }
 
     fn feature(&self, key: u64) -> Option<usize> {
-        self.keys.iter().take(usize::from(self.len)).position(|known| *known == key)
+        self.keys.get(..usize::from(self.len))?.iter().position(|known| *known == key)
     }
 }
 

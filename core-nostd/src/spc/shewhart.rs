@@ -76,7 +76,7 @@ impl Rules {
 /// false alarms: one in 370 samples with the limits alone, one in 92 with Western Electric's four, if the samples are
 /// independent and normal. Autocorrelated streams need wider limits or thinning first.
 ///
-/// Memory: 48 bytes. Cost: two dozen operations, no division.
+/// Memory: 40 bytes. Cost: two dozen operations, no division.
 /// ```
 /// use brooklet_core::drift::Baseline;
 /// use brooklet_core::spc::{Rules, Shewhart};

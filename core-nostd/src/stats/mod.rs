@@ -61,3 +61,50 @@ registry! {
         "rolling_mad" => RollingMad(RollingMad<63>) = RollingMad::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Rng;
+    use crate::traits::{Merge, Statistic, Validate};
+
+    /// For every cut of a stream, also one that leaves a side empty.
+    fn merging_is_learning_both<S>(new: S, tolerance: f32)
+    where
+        S: Statistic<Input = f32, Output = f32> + Merge + Validate + Copy + core::fmt::Debug,
+    {
+        for cut in [0, 1, 7, 300, 999, 1000] {
+            let (mut rng, mut all, mut left, mut right) = (Rng::new(5), new, new, new);
+            for i in 0..1000 {
+                let x = if i < 300 { 20.0 } else { -3.0 } + rng.normal() * rng.uniform();
+                all.learn_one(&x);
+                if i < cut { left.learn_one(&x) } else { right.learn_one(&x) }
+            }
+            left.merge(&right);
+            let (both, wanted) = (left.value().unwrap(), all.value().unwrap());
+            assert!((both - wanted).abs() <= tolerance * wanted.abs(), "{cut}: {both} {wanted}: {left:?}");
+            assert!(left.is_valid());
+        }
+    }
+
+    #[test]
+    fn every_statistic_of_all_samples_merges() {
+        merging_is_learning_both(Count::new(), 0.0);
+        merging_is_learning_both(Sum::new(), 1e-7);
+        merging_is_learning_both(Mean::new(), 1e-7);
+        merging_is_learning_both(Variance::new(0), 1e-6);
+        merging_is_learning_both(Variance::new(1), 1e-6);
+        merging_is_learning_both(Skewness::new(), 1e-5);
+        merging_is_learning_both(Kurtosis::new(), 1e-5);
+        merging_is_learning_both(Min::new(), 0.0);
+        merging_is_learning_both(Max::new(), 0.0);
+    }
+
+    #[test]
+    fn memory_is_what_the_documentation_says() {
+        let bytes = AnyStatistic::ROWS.iter().map(|row| row.bytes);
+        assert!(bytes.eq([8, 8, 12, 24, 36, 36, 8, 8, 12, 16, 120, 508]));
+        assert_eq!(size_of::<Covariance<8, 1000>>(), 4 * 64 + 4 * 8 + 8);
+        assert_eq!(size_of::<Correlation<1000>>(), 32);
+    }
+}

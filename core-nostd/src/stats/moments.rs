@@ -230,24 +230,6 @@ shape! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rng::Rng;
-
-    #[test]
-    fn merging_is_learning_both() {
-        let mut rng = Rng::new(6);
-        for cut in [0, 1, 2, 500, 2000] {
-            let (mut all, mut left, mut right) = (Moments::new(), Moments::new(), Moments::new());
-            for i in 0..2000 {
-                let x = if i < 500 { 4.0 * rng.uniform() } else { 10.0 + rng.normal() };
-                all.learn_one(&x);
-                if i < cut { left.learn_one(&x) } else { right.learn_one(&x) }
-            }
-            left.merge(&right);
-            for (a, b) in left.value().unwrap().iter().zip(all.value().unwrap()) {
-                assert!((a - b).abs() <= 1e-5 * math::max(b.abs(), 1.0), "{cut}: {left:?} {all:?}");
-            }
-        }
-    }
 
     #[test]
     fn the_ends_of_the_range_stay_finite() {

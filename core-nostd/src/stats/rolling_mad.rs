@@ -121,19 +121,19 @@ impl<const LEN: usize> Statistic for RollingMad<LEN> {
     fn value(&self) -> Option<f32> {
         let (median, window) = (self.median()?, self.window());
         // Outwards from the median on both sides, the nearer one first, until the middle of all deviations.
-        let split = window.iter().take_while(|v| **v < median).count();
-        let (below, above) = window.split_at_checked(split)?;
-        let mut below = below.iter().rev().map(|v| median - v).peekable();
-        let mut above = above.iter().map(|v| v - median).peekable();
-        let mut nearest = || match (below.peek(), above.peek()) {
-            (Some(b), Some(a)) if b < a => below.next(),
-            (_, Some(_)) => above.next(),
-            _ => below.next(),
-        };
-        let half = usize::from(self.len / 2);
+        let (below, above) = window.split_at_checked(usize::from(self.len / 2))?;
+        let (mut below, mut above) =
+            (below.iter().rev().map(|v| median - v), above.iter().map(|v| v - median));
+        let (mut low, mut high) = (below.next(), above.next());
         let (mut last, mut deviation) = (0.0, 0.0);
-        for _ in 0..=half {
-            (last, deviation) = (deviation, nearest()?);
+        for _ in 0..=self.len / 2 {
+            last = deviation;
+            match (low, high) {
+                (Some(near), far) if far.is_none_or(|far| near < far) => {
+                    (deviation, low) = (near, below.next())
+                }
+                (_, near) => (deviation, high) = (near?, above.next()),
+            }
         }
         Some(if self.len % 2 == 1 { deviation } else { 0.5 * (last + deviation) })
     }

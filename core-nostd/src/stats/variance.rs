@@ -136,22 +136,4 @@ mod tests {
         assert!((f64::from(variance.mean().unwrap()) / mean - 1.0).abs() < 1e-7);
         assert!((f64::from(variance.value().unwrap()) / var - 1.0).abs() < 1e-6);
     }
-
-    #[test]
-    fn merging_is_learning_both() {
-        let mut rng = Rng::new(5);
-        for cut in [0, 1, 7, 300, 999, 1000] {
-            let (mut all, mut left, mut right) = (Variance::new(1), Variance::new(1), Variance::new(1));
-            for i in 0..1000 {
-                let x = if i < 300 { 20.0 } else { -3.0 } + rng.normal();
-                all.learn_one(&x);
-                if i < cut { left.learn_one(&x) } else { right.learn_one(&x) }
-            }
-            left.merge(&right);
-            let close = |a: Option<f32>, b: Option<f32>| (a.unwrap() / b.unwrap() - 1.0).abs() < 1e-6;
-            assert!(
-                left.count() == 1000 && close(left.value(), all.value()) && close(left.mean(), all.mean())
-            );
-        }
-    }
 }

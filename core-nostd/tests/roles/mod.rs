@@ -66,6 +66,12 @@ macro_rules! role {
     (fuser $Any:ty) => { super::roles::role!(@learner $Any, Sample<4>, |l, x| vec![l.fuse(x)]); };
     (sketch $Any:ty) => { super::roles::role!(@learner $Any, u64, |l, x| vec![Some(l.estimate_one(*x)), Some(l.estimate_one(1))]); };
     (regressor $Any:ty) => { super::roles::role!(@supervised $Any, (Sample<4>, f32), |l, x| vec![l.predict_one(x)]); };
+    (recommender $Any:ty) => {
+        super::roles::role!(@supervised $Any, (Sample<4>, u16), |l, x| {
+            let case = l.recommend_one(x);
+            vec![case.map(|c| f32::from(c.key)), case.map(|c| c.similarity), case.map(|c| c.times as f32)]
+        });
+    };
     (classifier $Any:ty) => {
         super::roles::role!(@supervised $Any, (Sample<4>, u8), |l, x| {
             let shares = l.proba_one(x);

@@ -36,13 +36,17 @@ macro_rules! families {
 }
 
 families! {
+    anomaly in "anomaly.rs",
     classify in "classify.rs",
     cluster in "cluster.rs",
     drift in "drift.rs",
     one_class_svm in "one_class_svm.rs",
     regress in "regress.rs",
     spc in "spc.rs",
+    sketch in "sketch.rs",
+    threshold in "threshold.rs",
     stats in "stats.rs",
+    window in "window.rs",
     spectral in "spectral.rs",
     forecast in "forecast.rs",
     prognose in "prognose.rs",

@@ -64,12 +64,13 @@ fn elec2() -> Stream<6> {
 }
 
 /// The oil temperature from the loads and the temperature an hour before.
-fn ett() -> Stream<7> {
+fn ett() -> Vec<[f32; 8]> {
     let rows = columns("ett/ETTh1.csv", ["HUFL", "HULL", "MUFL", "MULL", "LUFL", "LULL", "OT"]);
-    scaled::<8, 7>(rows.windows(2).map(|pair| {
+    let hours = rows.windows(2).map(|pair| {
         let [a, b, c, d, e, f, now] = pair[1];
         [a, b, c, d, e, f, pair[0][6], now]
-    }))
+    });
+    hours.collect()
 }
 
 /// What River's f64 and our f32 may differ by where the law is the same.
@@ -168,8 +169,11 @@ fn regressed<const N: usize>(
     vec![figure("mae", sum / n), figure("rmse", f64::sqrt(squares / n))]
 }
 
-fn regressors<const N: usize>(name: &'static str, stream: &Stream<N>) -> Vec<Figure> {
-    let stream = (name, stream);
+fn regressors<const M: usize, const N: usize>(name: &'static str, rows: Vec<[f32; M]>) -> Vec<Figure> {
+    let as_measured =
+        rows.iter().map(|row| (Sample::new(std::array::from_fn(|i| row[i])).unwrap(), row[N])).collect();
+    let (as_measured, stream): (Stream<N>, Stream<N>) = (as_measured, scaled(rows));
+    let (as_measured, stream) = ((name, &as_measured), (name, &stream));
     [
         regressed(stream, "sgd", Sgd::new(Loss::Squared, 0.01, 0.0)),
         regressed(stream, "huber", Sgd::new(Loss::Huber { epsilon: 1.0 }, 0.1, 0.0)),
@@ -178,6 +182,7 @@ fn regressors<const N: usize>(name: &'static str, stream: &Stream<N>) -> Vec<Fig
         regressed(stream, "rls", Rls::new(1.0, 1.0)),
         // Without a counterpart in River.
         regressed(stream, "rls, forgetting 0.999", Rls::new(0.999, 100.0)),
+        regressed(as_measured, "rls, forgetting 0.999, not scaled", Rls::new(0.999, 100.0)),
         regressed(stream, "nlms", Nlms::new(0.1)),
         regressed(stream, "svr", Sgd::new(Loss::EpsilonInsensitive { epsilon: 0.1 }, 0.1, 0.0001)),
     ]
@@ -192,6 +197,6 @@ fn figures_are_no_worse_than_rivers() {
     let mut figures = classifiers("occupancy", &occupancy(), false);
     figures.extend(classifiers("ai4i2020", &ai4i(), false));
     figures.extend(classifiers("elec2", &elec2(), true));
-    figures.extend(regressors("etth1", &ett()));
+    figures.extend(regressors::<8, 7>("etth1", ett()));
     hold_against_river("linear", &figures);
 }

@@ -7,11 +7,62 @@ use crate::traits::{Learner, Scorer, Validate};
 
 /// Where the trees of [`HalfSpaceTrees`] split.
 pub trait Splits<const N: usize, const TREES: usize>: Validate {
-    /// The sample as each tree sees it at its root.
-    fn enter(&self, x: &[f32; N]) -> [[f32; N]; TREES];
+    /// What is left to decide about a sample on its way through a tree.
+    type Place: Copy;
 
-    /// True if `x` goes to the right of this node; `x` is then as seen by the child.
-    fn right(&self, tree: usize, node: usize, x: &mut [f32; N]) -> bool;
+    /// The sample at the roots.
+    fn enter(&self, x: &[f32; N]) -> [Self::Place; TREES];
+
+    /// True if the sample goes to the right of the node in this slot; the place is then that at the child.
+    fn right(&self, tree: usize, slot: usize, place: &mut Self::Place) -> bool;
+}
+
+/// Levels that lie together in memory: 31 nodes of 2 bytes, about a cache line.
+const BLOCK: u32 = 5;
+
+/// The ways of a sample through all trees, side by side: a node's slot is its block's base and its place inside.
+struct Ways<const TREES: usize> {
+    bases: [usize; TREES],
+    insides: [usize; TREES],
+    /// The turns up to the block, a binary digit each.
+    paths: [usize; TREES],
+}
+
+impl<const TREES: usize> Ways<TREES> {
+    const fn new() -> Self {
+        Self { bases: [0; TREES], insides: [0; TREES], paths: [0; TREES] }
+    }
+
+    /// Moves all ways to their next blocks where the level is the first of one.
+    fn reach(&mut self, level: u32, height: u32) {
+        if !level.is_multiple_of(BLOCK) {
+            return;
+        }
+        let block = below(Ord::min(height.saturating_sub(level), BLOCK));
+        let ways = self.bases.iter_mut().zip(&mut self.insides).zip(&mut self.paths);
+        for ((base, inside), path) in ways {
+            if level > 0 {
+                *path = path.wrapping_shl(BLOCK).wrapping_add(inside.wrapping_sub(below(BLOCK)));
+            }
+            *base = below(level).wrapping_add(path.wrapping_mul(block));
+            *inside = 0;
+        }
+    }
+}
+
+/// The slot of the node at the end of `path`, a binary digit for each of the `level` turns.
+const fn slot(level: u32, path: usize, height: u32) -> usize {
+    let within = level % BLOCK;
+    let first = level.saturating_sub(within);
+    let levels = height.saturating_sub(first);
+    let block = below(if levels < BLOCK { levels } else { BLOCK });
+    let inside = below(within).wrapping_add(path & below(within));
+    below(first).wrapping_add(path.wrapping_shr(within).wrapping_mul(block)).wrapping_add(inside)
+}
+
+/// Nodes of a tree of so many levels.
+const fn below(levels: u32) -> usize {
+    1usize.wrapping_shl(levels).wrapping_sub(1)
 }
 
 /// Splits in the middle of what is left of a feature's range, as in the paper; needs no memory for the nodes.
@@ -22,7 +73,8 @@ pub trait Splits<const N: usize, const TREES: usize>: Validate {
 /// ```
 /// use brooklet_core::anomaly::{Halving, Splits};
 /// let halving = Halving::<1, 1>::new(1);
-/// assert!(!halving.right(0, 0, &mut [0.4]) && halving.right(0, 0, &mut [0.6]));
+/// let [mut place] = halving.enter(&[-100.0]);
+/// assert!((0..8).all(|node| !halving.right(0, node, &mut place))); // below all of the range
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Halving<const N: usize, const TREES: usize> {
@@ -59,23 +111,28 @@ impl<const N: usize, const TREES: usize> Halving<N, TREES> {
 }
 
 impl<const N: usize, const TREES: usize> Splits<N, TREES> for Halving<N, TREES> {
-    fn enter(&self, x: &[f32; N]) -> [[f32; N]; TREES] {
-        let mut places = [[0.0; N]; TREES];
+    /// Binary digits of each feature's place in its range.
+    type Place = [u32; N];
+
+    fn enter(&self, x: &[f32; N]) -> [[u32; N]; TREES] {
+        let mut places = [[0; N]; TREES];
         for ((place, scale), offset) in places.iter_mut().zip(&self.scales).zip(&self.offsets) {
             for (((place, scale), offset), x) in place.iter_mut().zip(scale).zip(offset).zip(x) {
-                *place = x * scale + offset;
+                let inside = math::clamp(x * scale + offset, 0.0, BELOW_ONE);
+                // Signed, because that is what processors convert to.
+                *place = ((inside * 2_147_483_648.0) as i32 as u32).wrapping_shl(1);
             }
         }
         places
     }
 
-    fn right(&self, tree: usize, node: usize, x: &mut [f32; N]) -> bool {
+    fn right(&self, tree: usize, slot: usize, place: &mut [u32; N]) -> bool {
         let step = self.steps.get(tree).copied().unwrap_or(1);
-        let hash = (node as u32).wrapping_add(1).wrapping_mul(step) >> 16;
-        let Some(place) = x.get_mut((hash.wrapping_mul(N as u32) >> 16) as usize) else { return false };
-        let doubled = *place + *place;
-        let right = doubled >= 1.0;
-        *place = if right { doubled - 1.0 } else { doubled };
+        let hash = (slot as u32).wrapping_add(1).wrapping_mul(step) >> 16;
+        let feature = (hash.wrapping_mul(N as u32) >> 16) as usize;
+        let Some(digits) = place.get_mut(feature) else { return false };
+        let right = *digits >> 31 == 1;
+        *digits = digits.wrapping_shl(1);
         right
     }
 }
@@ -86,10 +143,13 @@ impl<const N: usize, const TREES: usize> Validate for Halving<N, TREES> {
     }
 }
 
+/// The largest f32 below 1.
+const BELOW_ONE: f32 = 0.999_999_94;
+
 /// Splits given one by one, such as those of trees made elsewhere. Memory: `5 TREES NODES` bytes.
 /// ```
 /// use brooklet_core::anomaly::{GivenSplits, Splits};
-/// let splits = GivenSplits::<2, 1, 1>::new([[1]], [[7.0]]).unwrap();
+/// let splits = GivenSplits::<2, 1, 1>::new(&[[1]], &[[7.0]]).unwrap();
 /// assert!(splits.right(0, 0, &mut [0.0, 7.0]) && !splits.right(0, 0, &mut [0.0, 6.9]));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -105,8 +165,20 @@ impl<const N: usize, const TREES: usize, const NODES: usize> GivenSplits<N, TREE
     /// `2 i + 2`); `x` goes left where it is below the threshold. `None` if a feature is not below `N` or a threshold
     /// not finite.
     #[must_use]
-    pub fn new(features: [[u8; NODES]; TREES], thresholds: [[f32; NODES]; TREES]) -> Option<Self> {
-        let splits = Self { features, thresholds };
+    pub fn new(features: &[[u8; NODES]; TREES], thresholds: &[[f32; NODES]; TREES]) -> Option<Self> {
+        let mut splits = Self { features: [[0; NODES]; TREES], thresholds: [[0.0; NODES]; TREES] };
+        let height = NODES.saturating_add(1).ilog2();
+        for level in 0..height {
+            for path in 0..1usize.wrapping_shl(level) {
+                let (from, to) = (below(level).wrapping_add(path), slot(level, path, height));
+                for (tree, given) in splits.features.iter_mut().zip(features) {
+                    *tree.get_mut(to)? = *given.get(from)?;
+                }
+                for (tree, given) in splits.thresholds.iter_mut().zip(thresholds) {
+                    *tree.get_mut(to)? = *given.get(from)?;
+                }
+            }
+        }
         splits.is_valid().then_some(splits)
     }
 }
@@ -114,13 +186,16 @@ impl<const N: usize, const TREES: usize, const NODES: usize> GivenSplits<N, TREE
 impl<const N: usize, const TREES: usize, const NODES: usize> Splits<N, TREES>
     for GivenSplits<N, TREES, NODES>
 {
+    /// The sample itself.
+    type Place = [f32; N];
+
     fn enter(&self, x: &[f32; N]) -> [[f32; N]; TREES] {
         [*x; TREES]
     }
 
-    fn right(&self, tree: usize, node: usize, x: &mut [f32; N]) -> bool {
-        let feature = self.features.get(tree).and_then(|tree| tree.get(node)).copied().unwrap_or(0);
-        let threshold = self.thresholds.get(tree).and_then(|tree| tree.get(node)).copied().unwrap_or(0.0);
+    fn right(&self, tree: usize, slot: usize, x: &mut [f32; N]) -> bool {
+        let feature = self.features.get(tree).and_then(|tree| tree.get(slot)).copied().unwrap_or(0);
+        let threshold = self.thresholds.get(tree).and_then(|tree| tree.get(slot)).copied().unwrap_or(0.0);
         x.get(usize::from(feature)).is_some_and(|x| *x >= threshold)
     }
 }
@@ -158,11 +233,14 @@ impl<const N: usize, const TREES: usize, const NODES: usize> Validate for GivenS
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HalfSpaceTrees<const N: usize, const TREES: usize, const NODES: usize, S = Halving<N, TREES>> {
     splits: S,
-    /// Of each node's left child: samples in this window, and in the reference.
+    /// Samples in each node's left child, in the window and in the reference; every window they change places.
     #[serde(with = "crate::array::nested")]
-    masses: [[[u16; 2]; NODES]; TREES],
+    even: [[u16; NODES]; TREES],
+    #[serde(with = "crate::array::nested")]
+    odd: [[u16; NODES]; TREES],
     window: u16,
     count: u16,
+    is_odd: bool,
     ready: bool,
 }
 
@@ -186,7 +264,8 @@ impl<const N: usize, const TREES: usize, const NODES: usize, S> HalfSpaceTrees<N
     pub const fn with_splits(splits: S, window: u16) -> Self {
         let () = Self::SHAPE;
         let window = if window == 0 { 1 } else { window };
-        Self { splits, masses: [[[0; 2]; NODES]; TREES], window, count: 0, ready: false }
+        let (even, odd) = ([[0; NODES]; TREES], [[0; NODES]; TREES]);
+        Self { splits, even, odd, window, count: 0, is_odd: false, ready: false }
     }
 }
 
@@ -198,40 +277,33 @@ where
 
     fn learn_one(&mut self, x: &Sample<N>) {
         let mut places = self.splits.enter(&x.values().map(math::limit));
-        let mut nodes = [0usize; TREES];
+        let mut ways = Ways::<TREES>::new();
+        let masses = if self.is_odd { &mut self.odd } else { &mut self.even };
         // Level by level, so that the trees' ways are walked side by side.
-        for _ in 0..Self::HEIGHT {
-            let ways = nodes.iter_mut().zip(&mut places).zip(&mut self.masses).enumerate();
-            for (tree, ((node, place), masses)) in ways {
-                let right = self.splits.right(tree, *node, place);
-                if let Some([left, _]) = masses.get_mut(*node) {
-                    *left = left.saturating_add(u16::from(!right));
+        for level in 0..Self::HEIGHT {
+            ways.reach(level, Self::HEIGHT);
+            let slots = ways.bases.iter().zip(&mut ways.insides);
+            let trees = slots.zip(&mut places).zip(masses.iter_mut()).enumerate();
+            for (tree, (((base, inside), place), masses)) in trees {
+                let slot = base.wrapping_add(*inside);
+                let right = self.splits.right(tree, slot, place);
+                if let Some(left) = masses.get_mut(slot) {
+                    *left = left.wrapping_add(u16::from(!right)); // at most `window`
                 }
-                *node = node.wrapping_mul(2).wrapping_add(1).wrapping_add(usize::from(right));
+                *inside = inside.wrapping_mul(2).wrapping_add(1).wrapping_add(usize::from(right));
             }
         }
         self.count = self.count.saturating_add(1);
         if self.count >= self.window {
-            for [new, reference] in self.masses.iter_mut().flatten() {
-                (*new, *reference) = (0, *new);
-            }
-            (self.count, self.ready) = (0, true);
+            (self.count, self.is_odd, self.ready) = (0, !self.is_odd, true);
+            *if self.is_odd { &mut self.odd } else { &mut self.even } = [[0; NODES]; TREES];
         }
     }
 
     fn reset(&mut self) {
-        self.masses = [[[0; 2]; NODES]; TREES];
-        (self.count, self.ready) = (0, false);
+        (self.even, self.odd) = ([[0; NODES]; TREES], [[0; NODES]; TREES]);
+        (self.count, self.is_odd, self.ready) = (0, false, false);
     }
-}
-
-#[derive(Clone, Copy)]
-struct Way {
-    node: usize,
-    /// Samples of the reference in the node.
-    mass: u32,
-    /// The window while the walk goes on, then 0: weighs what is added.
-    open: u32,
 }
 
 impl<const N: usize, const TREES: usize, const NODES: usize, S> Scorer for HalfSpaceTrees<N, TREES, NODES, S>
@@ -244,22 +316,30 @@ where
         }
         let window = u32::from(self.window);
         let mut places = self.splits.enter(&x.values().map(math::limit));
-        let mut ways = [Way { node: 0, mass: window, open: 1 }; TREES];
-        let root = (window as u64).wrapping_mul(TREES as u64);
+        let mut ways = Ways::<TREES>::new();
+        // What is left of the reference on each way; 0 once it was less than a tenth.
+        let (mut left_over, tenth) = ([window; TREES], window.saturating_add(9) / 10);
+        let masses = if self.is_odd { &self.even } else { &self.odd };
+        let root = u64::from(window).wrapping_mul(TREES as u64);
         let mut sum = root;
-        for level in 1..=Self::HEIGHT {
-            let mut level_sum = 0u32;
-            for (tree, ((way, place), masses)) in
-                ways.iter_mut().zip(&mut places).zip(&self.masses).enumerate()
-            {
-                let right = self.splits.right(tree, way.node, place);
-                let left = masses.get(way.node).map_or(0, |[_, reference]| u32::from(*reference));
-                way.mass = if right { way.mass.saturating_sub(left) } else { left };
-                level_sum = level_sum.wrapping_add(way.mass.wrapping_mul(way.open));
-                way.open &= u32::from(way.mass.wrapping_mul(10) >= window);
-                way.node = way.node.wrapping_mul(2).wrapping_add(1).wrapping_add(usize::from(right));
+        for level in 0..Self::HEIGHT {
+            ways.reach(level, Self::HEIGHT);
+            let mut level_sum = 0u64;
+            let slots = ways.bases.iter().zip(&mut ways.insides);
+            let trees = slots.zip(&mut places).zip(masses).zip(&mut left_over).enumerate();
+            for (tree, ((((base, inside), place), masses), mass)) in trees {
+                let slot = base.wrapping_add(*inside);
+                let right = self.splits.right(tree, slot, place);
+                let left = masses.get(slot).map_or(0, |left| u32::from(*left));
+                let left = Ord::min(left, *mass);
+                // Without a branch that half of the time is predicted wrongly.
+                let other = mass.wrapping_sub(left).wrapping_sub(left);
+                let here = left.wrapping_add(other & 0u32.wrapping_sub(u32::from(right)));
+                level_sum = level_sum.wrapping_add(u64::from(here));
+                *mass = if here < tenth { 0 } else { here };
+                *inside = inside.wrapping_mul(2).wrapping_add(1).wrapping_add(usize::from(right));
             }
-            sum = sum.wrapping_add(u64::from(level_sum).wrapping_shl(level));
+            sum = sum.wrapping_add(level_sum.wrapping_shl(level.wrapping_add(1)));
         }
         let deepest = 2u64.wrapping_shl(Self::HEIGHT).wrapping_sub(1);
         Some(1.0 - sum as f32 / root.wrapping_mul(deepest) as f32)
@@ -274,6 +354,6 @@ where
     fn is_valid(&self) -> bool {
         self.splits.is_valid()
             && self.count < self.window
-            && self.masses.iter().flatten().flatten().all(|mass| *mass <= self.window)
+            && self.even.iter().chain(&self.odd).flatten().all(|mass| *mass <= self.window)
     }
 }

@@ -11,8 +11,9 @@ use crate::traits::{Learner, Scorer, Validate};
 /// Formula: strangeness `1 - b - w x`, above 0 on the origin's side of the plane; where it was 0 and above, `w += rate x`
 /// and `b += rate`; always `w -= rate nu/2 w` and `b -= rate nu`.
 ///
-/// Sees only what lies towards the origin: features must be positive (min-max scaled) or made so by a kernel map; with
-/// features centred on 0 it sees nothing at all.
+/// Sees only what lies towards the origin. Features centred on 0 show it nothing at all; put a
+/// [`StandardScaler`](crate::preprocess::StandardScaler) and then a [`Bump`](crate::preprocess::Bump) in front, and it sees
+/// what is too high and what is too low.
 ///
 /// `nu`: 0.001 to 1, about the share of samples to be beyond the plane. `rate`: 1e-6 to 1. Memory: `4 N + 16` bytes.
 /// Cost: two dot products. Features are limited to ±1e12.
@@ -82,5 +83,36 @@ impl<const N: usize> Scorer for OneClassSvm<N> {
 impl<const N: usize> Validate for OneClassSvm<N> {
     fn is_valid(&self) -> bool {
         self.line.is_valid() && (0.001..=1.0).contains(&self.nu) && (1e-6..=1.0).contains(&self.rate)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compose::Then;
+    use crate::preprocess::{Bump, StandardScaler};
+    use crate::rng::Rng;
+
+    /// Strays of four deviations to either side: how often one scores above an ordinary sample.
+    #[test]
+    fn sees_both_sides_behind_a_bump() {
+        let mut rng = Rng::new(2);
+        let mut svm = Then::new(
+            StandardScaler::<4, 5000>::new(),
+            Then::new(Bump::<4>::new(), OneClassSvm::<4>::new(0.1, 0.01)),
+        );
+        let (mut usual, mut strays) = (std::vec::Vec::new(), std::vec::Vec::new());
+        for i in 0..10_000u16 {
+            let off = [0.0, 4.0, -4.0][if i % 50 == 49 { 1 + usize::from(i / 50 % 2) } else { 0 }];
+            let x = core::array::from_fn(|j| 20.0 + rng.normal() + if j < 2 { off } else { 0.0 });
+            let x = Sample::new(x).unwrap();
+            if let Some(raw) = svm.raw_one(&x) {
+                if off == 0.0 { usual.push(raw) } else { strays.push(raw) }
+            }
+            svm.learn_one(&x);
+        }
+        let above: usize = strays.iter().map(|s| usual.iter().filter(|u| *u < s).count()).sum();
+        let area = above as f32 / (usual.len() * strays.len()) as f32;
+        assert!(area > 0.93, "{area}");
     }
 }

@@ -16,7 +16,7 @@ use crate::traits::{Learner, Scorer, Validate};
 /// OsElm>`, as the registered one is). `HIDDEN` best at or below `N`. Ready after `2 HIDDEN` samples.
 ///
 /// `ridge`: 1e-4 to 1e4; `forgetting`: 0.9 to 1, the share kept of the weight of the past; both brought into range.
-/// Memory: `4 HIDDEN (HIDDEN + 2 N + 1) + 20` bytes. Cost: `2 HIDDEN² + 4 HIDDEN N` multiplications, `HIDDEN`
+/// Memory: `4 HIDDEN (HIDDEN + 2 N + 1) + 12` bytes. Cost: `2 HIDDEN² + 4 HIDDEN N` multiplications, `HIDDEN`
 /// exponentials.
 /// ```
 /// use brooklet_core::{anomaly::OsElm, rng::Rng, sample::Sample};
@@ -50,7 +50,7 @@ pub struct OsElm<const N: usize, const HIDDEN: usize> {
 /// Inputs beyond this count as this.
 const MOST: f32 = 1e4;
 /// What a diagonal element of `P` may grow to, in units of `1 / ridge` or 1, whichever is larger.
-const GROWTH: f32 = 100.0;
+const GROWTH: f32 = 4.0;
 
 impl<const N: usize, const HIDDEN: usize> OsElm<N, HIDDEN> {
     const SHAPE: () = assert!(N > 0 && N < 65_536 && HIDDEN > 0 && HIDDEN < 65_536);

@@ -93,7 +93,28 @@ impl<const N: usize, const TREES: usize, const SAMPLES: usize> Scorer for Random
             return None;
         }
         let point = x.values().map(math::limit);
-        let sum: f32 = self.trees.iter().map(|tree| tree.score(&point)).sum();
+        let mut descents = [const { None }; TREES];
+        for (descent, tree) in descents.iter_mut().zip(&self.trees) {
+            *descent = Some(tree.enter());
+        }
+        let mut sum = 0.0;
+        // Level by level, so that the trees' memory is waited for side by side.
+        for _ in 0..=SAMPLES {
+            let mut going = false;
+            for (slot, tree) in descents.iter_mut().zip(&self.trees) {
+                if let Some(descent) = slot {
+                    if tree.step(descent, &point) {
+                        going = true;
+                    } else {
+                        sum += descent.sum;
+                        *slot = None;
+                    }
+                }
+            }
+            if !going {
+                break;
+            }
+        }
         Some(sum / TREES as f32 * math::log2(f32::from(filled) + 1.0))
     }
 }

@@ -20,19 +20,21 @@ struct Inner<const N: usize> {
     /// Left where the feature is at most this.
     cut: f32,
     feature: u16,
-    /// Samples below; 0 marks a free slot.
+    /// Samples below.
     mass: u16,
+    /// In a free slot, the next free one.
     left: u16,
     right: u16,
     parent: u16,
 }
 
-/// One point, and how often it is in the reservoir; 0 marks a free slot.
+/// One point, and how often it is in the reservoir.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Leaf<const N: usize> {
     #[serde(with = "crate::array")]
     point: [f32; N],
     copies: u16,
+    /// In a free slot, the next free one.
     parent: u16,
 }
 
@@ -54,10 +56,34 @@ impl<const N: usize> Inner<N> {
         parent: NONE,
     };
 
+    /// How far the point lies outside of the box, summed over the features, and the sum of the box's sides.
+    fn outside(&self, point: &[f32; N]) -> (f32, f32) {
+        let (mut outside, mut sides) = ([0.0; N], [0.0; N]);
+        let bounds = self.low.iter().zip(&self.high);
+        for (((o, r), x), (low, high)) in outside.iter_mut().zip(&mut sides).zip(point).zip(bounds) {
+            *o = math::max(low - x, 0.0) + math::max(x - high, 0.0);
+            *r = high - low;
+        }
+        (sum_of_four(&outside), sum_of_four(&sides))
+    }
+
     fn child(&self, point: &[f32; N]) -> u16 {
         let value = point.get(usize::from(self.feature)).copied().unwrap_or(0.0);
         if value <= self.cut { self.left } else { self.right }
     }
+}
+
+/// A sum by four sums side by side: one alone would wait for every addition.
+fn sum_of_four<const N: usize>(values: &[f32; N]) -> f32 {
+    let (fours, rest) = values.as_chunks::<4>();
+    let mut sums = [0.0; 4];
+    for four in fours {
+        for (sum, value) in sums.iter_mut().zip(four) {
+            *sum += value;
+        }
+    }
+    let [a, b, c, d] = sums;
+    rest.iter().fold((a + b) + (c + d), |sum, value| sum + value)
 }
 
 impl<const N: usize> Default for Leaf<N> {
@@ -76,7 +102,7 @@ pub(super) struct Tree<const N: usize, const SAMPLES: usize> {
     inner: [Inner<N>; SAMPLES],
     #[serde(with = "crate::array")]
     leaves: [Leaf<N>; SAMPLES],
-    /// Each sample's draw, smaller the likelier to stay, and its leaf.
+    /// Each sample's draw, smaller the likelier to stay, and its leaf; no draw where there is no sample.
     #[serde(with = "crate::array")]
     keys: [f32; SAMPLES],
     #[serde(with = "crate::array")]
@@ -85,7 +111,16 @@ pub(super) struct Tree<const N: usize, const SAMPLES: usize> {
     root: u16,
     /// The sample that goes next.
     worst: u16,
+    /// The first free slots, of those that were used before.
+    free_inner: u16,
+    free_leaf: u16,
+    /// Slots that were ever used.
+    used_inner: u16,
+    used_leaves: u16,
 }
+
+/// Smaller than any draw.
+const NO_DRAW: f32 = -math::LIMIT;
 
 impl<const N: usize, const SAMPLES: usize> Default for Tree<N, SAMPLES> {
     fn default() -> Self {
@@ -98,11 +133,15 @@ impl<const N: usize, const SAMPLES: usize> Tree<N, SAMPLES> {
         Self {
             inner: [Inner::FREE; SAMPLES],
             leaves: [Leaf::FREE; SAMPLES],
-            keys: [0.0; SAMPLES],
+            keys: [NO_DRAW; SAMPLES],
             leaf_of: [0; SAMPLES],
             filled: 0,
             root: NONE,
             worst: 0,
+            free_inner: NONE,
+            free_leaf: NONE,
+            used_inner: 0,
+            used_leaves: 0,
         }
     }
 
@@ -178,13 +217,19 @@ impl<const N: usize, const SAMPLES: usize> Tree<N, SAMPLES> {
         if let (Some(k), Some(l)) = (self.keys.get_mut(entry), self.leaf_of.get_mut(entry)) {
             (*k, *l) = (key, leaf);
         }
-        let mut worst = (0, f32::MIN);
-        for (i, key) in (0..self.filled).zip(&self.keys) {
-            if *key > worst.1 {
-                worst = (i, *key);
+        self.worst = self.find_worst();
+    }
+
+    fn find_worst(&self) -> u16 {
+        let (eights, rest) = self.keys.as_chunks::<8>();
+        let mut lanes = [NO_DRAW; 8];
+        for keys in eights {
+            for (most, key) in lanes.iter_mut().zip(keys) {
+                *most = math::max(*most, *key);
             }
         }
-        self.worst = worst.0;
+        let most = lanes.iter().chain(rest).fold(NO_DRAW, |most, key| math::max(most, *key));
+        self.keys.iter().position(|key| *key >= most).unwrap_or(0) as u16
     }
 
     /// Inserts as if the tree had been drawn with the point in it; returns its leaf.
@@ -232,7 +277,7 @@ impl<const N: usize, const SAMPLES: usize> Tree<N, SAMPLES> {
         let parent = self.inner(at).map(|i| i.parent).or_else(|| self.leaf(at).map(|l| l.parent));
         let parent = parent.unwrap_or(NONE);
         let leaf = self.new_leaf(point);
-        let id = self.inner.iter().position(|inner| inner.mass == 0).unwrap_or(0) as u16;
+        let id = self.new_inner();
         let (left, right) = if is_left { (leaf, at) } else { (at, leaf) };
         if let Some(inner) = self.inner_mut(id) {
             *inner = Inner {
@@ -252,27 +297,48 @@ impl<const N: usize, const SAMPLES: usize> Tree<N, SAMPLES> {
         leaf
     }
 
+    fn new_inner(&mut self) -> u16 {
+        let id = self.free_inner;
+        if let Some(inner) = self.inner(id) {
+            self.free_inner = inner.left;
+            return id;
+        }
+        let id = self.used_inner;
+        self.used_inner = id.saturating_add(1);
+        id
+    }
+
     fn new_leaf(&mut self, point: &[f32; N]) -> u16 {
-        let slot = self.leaves.iter().position(|leaf| leaf.copies == 0).unwrap_or(0);
-        if let Some(leaf) = self.leaves.get_mut(slot) {
+        let mut id = self.free_leaf;
+        if let Some(leaf) = self.leaf(id) {
+            self.free_leaf = leaf.parent;
+        } else {
+            id = self.used_leaves.saturating_add(SAMPLES as u16);
+            self.used_leaves = self.used_leaves.saturating_add(1);
+        }
+        if let Some(leaf) = self.leaf_mut(id) {
             *leaf = Leaf { point: *point, copies: 1, parent: NONE };
         }
-        slot.saturating_add(SAMPLES) as u16
+        id
     }
 
     /// Takes one copy of a leaf out: what remains is a tree drawn without it.
     fn delete(&mut self, id: u16) {
+        let (free_leaf, free_inner) = (self.free_leaf, self.free_inner);
         let Some(leaf) = self.leaf_mut(id) else { return };
         leaf.copies = leaf.copies.saturating_sub(1);
         let (copies, mut up) = (leaf.copies, leaf.parent);
         if copies == 0 {
+            leaf.parent = free_leaf;
+            self.free_leaf = id;
             let Some(parent) = self.inner_mut(up) else {
                 self.root = NONE; // it was alone
                 return;
             };
             let sibling = if parent.left == id { parent.right } else { parent.left };
             let grandparent = parent.parent;
-            parent.mass = 0;
+            parent.left = free_inner;
+            self.free_inner = up;
             self.replace_child(grandparent, up, sibling);
             up = grandparent;
         }
@@ -301,42 +367,60 @@ impl<const N: usize, const SAMPLES: usize> Tree<N, SAMPLES> {
         Some((low, high))
     }
 
-    /// How strange a point is for this tree: expected over the cuts that would come if it were inserted.
-    pub(super) fn score(&self, point: &[f32; N]) -> f32 {
-        let (mut at, mut left, mut sum, mut depth) = (self.root, 1.0, 0.0, 0.0);
-        for _ in 0..=SAMPLES {
-            let Some(inner) = self.inner(at) else { break };
-            let (mut outside, mut range) = (0.0, 0.0);
-            for ((x, low), high) in point.iter().zip(&inner.low).zip(&inner.high) {
-                outside += math::max(low - x, 0.0) + math::max(x - high, 0.0);
-                range += high - low;
+    /// At the root.
+    pub(super) const fn enter(&self) -> Descent {
+        Descent { at: self.root, left: 1.0, depth: 0.0, sum: 0.0 }
+    }
+
+    /// One node further; false at the end. The sum is then how strange the point is for this tree: `1 / (depth + 1)`,
+    /// expected over the cuts that would come if it were inserted.
+    pub(super) fn step(&self, descent: &mut Descent, point: &[f32; N]) -> bool {
+        let Some(inner) = self.inner(descent.at) else {
+            self.end(descent, point);
+            return false;
+        };
+        let (outside, range) = inner.outside(point);
+        descent.depth += 1.0;
+        if outside > 0.0 {
+            // It would be cut off here with this probability.
+            let off = outside / (outside + range);
+            descent.sum += descent.left * off / descent.depth;
+            descent.left *= 1.0 - off;
+            if descent.left < NEGLIGIBLE {
+                (descent.left, descent.at) = (0.0, NONE);
+                return false;
             }
-            depth += 1.0;
-            if outside > 0.0 {
-                // It would be cut off here with this probability.
-                let off = outside / (outside + range);
-                sum += left * off / depth;
-                left *= 1.0 - off;
-                if left < NEGLIGIBLE {
-                    return sum;
-                }
-            }
-            at = inner.child(point);
         }
-        let Some(leaf) = self.leaf(at) else { return sum };
+        descent.at = inner.child(point);
+        true
+    }
+
+    fn end(&self, descent: &mut Descent, point: &[f32; N]) {
+        let Some(leaf) = self.leaf(descent.at) else { return };
+        descent.at = NONE;
         let here = if leaf.point == *point {
             let (copies, all) = (f32::from(leaf.copies), math::max(f32::from(self.filled), 1.0));
             let known = if leaf.copies == 1 { 1.0 } else { math::log2(copies + 1.0) };
-            (1.0 - 0.5 * copies / all) / (depth + known)
+            (1.0 - 0.5 * copies / all) / (descent.depth + known)
         } else {
-            1.0 / (depth + 1.0)
+            1.0 / (descent.depth + 1.0)
         };
-        sum + left * here
+        descent.sum += descent.left * here;
     }
 }
 
 /// A probability that no longer changes a score visibly.
 const NEGLIGIBLE: f32 = 1e-5;
+
+/// The way of a point through a tree.
+#[derive(Clone, Copy)]
+pub(super) struct Descent {
+    at: u16,
+    /// Probability that it was not cut off so far.
+    left: f32,
+    depth: f32,
+    pub(super) sum: f32,
+}
 
 /// A box with one point more.
 struct Extended<const N: usize> {
@@ -382,7 +466,7 @@ impl<const N: usize, const SAMPLES: usize> Validate for Tree<N, SAMPLES> {
         let node = |id: u16| id == NONE || usize::from(id) < SAMPLES.saturating_mul(2);
         usize::from(self.filled) <= SAMPLES
             && usize::from(self.worst) < SAMPLES
-            && node(self.root)
+            && [self.root, self.free_inner, self.free_leaf].into_iter().all(node)
             && self.keys.iter().all(limited)
             && self.leaf_of.iter().all(|leaf| node(*leaf))
             && self.leaves.iter().all(|leaf| leaf.point.iter().all(limited) && node(leaf.parent))
