@@ -34,7 +34,7 @@ pub struct Dwell {
 ///
 /// `K`: 2 to 255 modes. `HORIZON`: changes out of a mode and stays that are remembered, 2 and up. `rate`: of the
 /// clusters, 0 to 1. `hold`: 1 and up, in samples; a flicker shorter than that is no change. Memory:
-/// `4 K (N + K + 5) + 36` bytes. Cost: `K` distances; at a change `K` divisions and two logarithms.
+/// `4 K (N + K + 5) + 20` bytes. Cost: `K` distances; at a change `K` divisions and two logarithms.
 /// ```
 /// use brooklet_core::{cluster::OperatingModes, sample::Sample};
 /// use brooklet_core::traits::{AnomalyDetector, Learner};

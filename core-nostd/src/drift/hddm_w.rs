@@ -38,54 +38,82 @@ pub struct HddmW {
     verdict: Verdict,
 }
 
-/// A moving average and the sum of its squared weights, which is 1 while it is empty.
+/// A moving average. The sum of its squared weights is `c + (1 - c) fade` with `c = lambda / (2 - lambda)`: kept as
+/// what fades, it has digits for as long as it differs from `c`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Average {
     mean: f32,
-    weights: f32,
+    /// `(1 - lambda)^(2 n)`: 1 while it is empty.
+    fade: f32,
 }
 
 impl Average {
-    const EMPTY: Self = Self { mean: 0.0, weights: 1.0 };
+    const EMPTY: Self = Self { mean: 0.0, fade: 1.0 };
+
+    const fn is_empty(&self) -> bool {
+        self.fade >= 1.0
+    }
 
     fn learn(&mut self, x: f32, lambda: f32) {
         let keep = 1.0 - lambda;
-        self.mean = if self.weights < 1.0 { lambda * x + keep * self.mean } else { x };
-        self.weights = lambda * lambda + keep * keep * self.weights;
+        self.mean = if self.is_empty() { x } else { not_subnormal(lambda * x + keep * self.mean) };
+        self.fade = not_subnormal(keep * keep * self.fade);
+    }
+
+    fn weights(&self, lambda: f32) -> f32 {
+        let rest = rest(lambda);
+        rest + (1.0 - rest) * self.fade
     }
 
     fn is_valid(&self) -> bool {
-        math::abs(self.mean) <= 1.001 && (0.0..=1.0).contains(&self.weights)
+        math::abs(self.mean) <= 1.001 && (0.0..=1.0).contains(&self.fade)
     }
 }
 
-/// Averages up to the best cut and since.
+/// 0 for what is nearly 0: arithmetic with subnormal numbers is slow.
+fn not_subnormal(x: f32) -> f32 {
+    if math::abs(x) < 1e-30 { 0.0 } else { x }
+}
+
+/// The sum of the squared weights of an average over many samples.
+fn rest(lambda: f32) -> f32 {
+    lambda / (2.0 - lambda)
+}
+
+/// Averages up to the best cut, with its bound, and since.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Cut {
-    best: f32,
+    bound: f32,
     before: Average,
     after: Average,
 }
 
 impl Cut {
-    const NONE: Self = Self { best: 9.0, before: Average::EMPTY, after: Average::EMPTY };
+    const NONE: Self = Self { bound: 0.0, before: Average::EMPTY, after: Average::EMPTY };
+    /// In a long run without errors the bound shrinks for ever; River's shrinks until f64 no longer tells.
+    const TELLS: f32 = 1.1e-16;
 
-    /// Learns `x`, which made `all`; the bound is that of the alarm.
-    fn learn(&mut self, x: f32, all: Average, bound: f32, lambda: f32) {
-        if all.mean + bound < self.best {
-            *self = Self { best: all.mean + bound, before: all, after: Average::EMPTY };
+    /// Learns `x`, which made `all`; the bound is that of the alarm, `drift` times the weights under a root.
+    fn learn(&mut self, x: f32, all: Average, bound: f32, drift: f32, lambda: f32) {
+        // How much lower mean + bound is than at the best cut, from the differences of its parts,
+        // times both bounds: a difference of roots is that of the squares by their sum.
+        let both = self.bound + bound;
+        let shrunk = drift * (1.0 - rest(lambda)) * (self.before.fade - all.fade);
+        let gain = (self.before.mean - all.mean) * both + shrunk;
+        if self.before.is_empty() || gain > Self::TELLS * (all.mean + bound) * both {
+            *self = Self { bound, before: all, after: Average::EMPTY };
         } else {
             self.after.learn(x, lambda);
         }
     }
 
     /// Difference of the averages in units in which McDiarmid's bound is `ln(1/c) / 2`.
-    fn evidence(&self) -> f32 {
+    fn evidence(&self, lambda: f32) -> f32 {
         let difference = self.after.mean - self.before.mean;
-        if difference <= 0.0 || self.after.weights >= 1.0 || self.before.weights >= 1.0 {
+        if difference <= 0.0 || self.after.is_empty() || self.before.is_empty() {
             return 0.0;
         }
-        difference * difference / (self.before.weights + self.after.weights)
+        difference * difference / (self.before.weights(lambda) + self.after.weights(lambda))
     }
 }
 
@@ -119,14 +147,14 @@ impl Learner for HddmW {
         }
         let x = math::clamp(*x, 0.0, 1.0);
         self.all.learn(x, self.lambda);
-        let bound = math::sqrt(self.all.weights * self.drift);
-        self.rise.learn(x, self.all, bound, self.lambda);
-        let mut evidence = self.rise.evidence();
+        let bound = math::sqrt(self.all.weights(self.lambda) * self.drift);
+        self.rise.learn(x, self.all, bound, self.drift, self.lambda);
+        let mut evidence = self.rise.evidence(self.lambda);
         if self.two_sided {
             // A rate that falls is one of the opposite that rises.
             let all = Average { mean: -self.all.mean, ..self.all };
-            self.fall.learn(-x, all, bound, self.lambda);
-            evidence = math::max(evidence, self.fall.evidence());
+            self.fall.learn(-x, all, bound, self.drift, self.lambda);
+            evidence = math::max(evidence, self.fall.evidence(self.lambda));
         }
         self.verdict = Verdict::of(evidence > self.drift, evidence > self.warning);
     }
@@ -151,7 +179,7 @@ impl Validate for HddmW {
         [self.all, self.rise.before, self.rise.after, self.fall.before, self.fall.after]
             .iter()
             .all(Average::is_valid)
-            && [self.rise.best, self.fall.best].iter().all(|best| math::abs(*best) <= 9.0)
+            && [self.rise.bound, self.fall.bound].iter().all(|bound| (0.0..=9.0).contains(bound))
             && (0.0001..=0.99).contains(&self.lambda)
             && [self.drift, self.warning].iter().all(|level| (0.0..=15.0).contains(level))
     }

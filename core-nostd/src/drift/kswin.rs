@@ -62,7 +62,7 @@ impl<const WINDOW: usize, const RECENT: usize> Kswin<WINDOW, RECENT> {
     const fn least(alpha: f32) -> u8 {
         let mut distance = 1u8;
         while (distance as usize) < RECENT {
-            if distance as f32 > 0.1 * RECENT as f32 && Self::p_value(distance) <= alpha {
+            if distance as f32 > 0.1 * RECENT as f32 && Self::chance(distance) <= alpha {
                 return distance;
             }
             distance = distance.saturating_add(1);
@@ -72,7 +72,10 @@ impl<const WINDOW: usize, const RECENT: usize> Kswin<WINDOW, RECENT> {
 
     /// Chance of a distance of `k/r` or more between two samples of `r` of one distribution:
     /// `2 Σ (-1)^(j-1) C(2r, r - j k) / C(2r, r)` (Gnedenko, Korolyuk 1951).
-    const fn p_value(k: u8) -> f32 {
+    const fn chance(k: u8) -> f32 {
+        if k == 0 {
+            return 1.0;
+        }
         let (r, step) = (RECENT as f32, k as f32);
         let (mut p, mut sign, mut ratio, mut done) = (0.0, 2.0, 1.0, 0.0);
         let mut end = step;
@@ -85,13 +88,19 @@ impl<const WINDOW: usize, const RECENT: usize> Kswin<WINDOW, RECENT> {
             sign = -sign;
             end += step;
         }
-        p
+        math::clamp(p, 0.0, 1.0)
     }
 
     /// Greatest distance of the two distributions at the last test, 0 to 1; `None` before the first.
     #[must_use]
     pub fn distance(&self) -> Option<f32> {
         (usize::from(self.len) == WINDOW).then(|| f32::from(self.distance) / RECENT as f32)
+    }
+
+    /// Chance of that distance, or a greater one, without any change; `None` before the first test.
+    #[must_use]
+    pub fn p_value(&self) -> Option<f32> {
+        (usize::from(self.len) == WINDOW).then(|| Self::chance(self.distance))
     }
 
     /// Draws from the older values.
@@ -193,7 +202,7 @@ mod tests {
     /// scipy.stats.ks_2samp with two samples of 30.
     #[test]
     fn p_values_are_exact() {
-        let p = Kswin::<100, 30>::p_value;
+        let p = Kswin::<100, 30>::chance;
         for (k, wanted) in [(9, 0.135_003_5), (13, 0.006_548_4), (14, 0.002_530_06)] {
             assert!((p(k) - wanted).abs() < 1e-6, "{k}: {}", p(k));
         }

@@ -15,7 +15,7 @@ use crate::traits::{Learner, Transformer, Validate};
 /// sums of squares are replaced by Welford's form, which is the same number without their loss of digits.
 ///
 /// `WINDOW`: 1 and up, in samples. `with_mean`, `with_std`: whether to shift and to scale (Flink's defaults: only to
-/// scale). Memory: `16 N + 12` bytes, rounded up. Cost: one division for all features, 7 operations each; a root and a
+/// scale). Memory: `24 N + 12` bytes. Cost: one division for all features, 13 operations each; a root and a
 /// division each at the end of a window. Input is limited to ±1e18.
 /// ```
 /// use brooklet_core::{preprocess::OnlineStandardScaler, sample::Sample};

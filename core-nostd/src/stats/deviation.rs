@@ -9,8 +9,8 @@ use crate::traits::{Learner, Statistic, Validate};
 /// Formula: P² finds the median of the samples, another P² the median of `|x - median so far|`.
 ///
 /// How far off is usual, whatever the outliers do: up to half of the samples may be wild. Early deviations were taken
-/// from an early median, so it is not the deviation that all samples at once would have; [`RollingMad`] is. Of a normal
-/// distribution it is 0.6745 standard deviations.
+/// from an early median, so it is not the deviation that all samples at once would have;
+/// [`RollingMad`](super::RollingMad) is. Of a normal distribution it is 0.6745 standard deviations.
 ///
 /// Memory: 120 bytes. Cost: two P². Input is limited to ±1e18.
 /// ```

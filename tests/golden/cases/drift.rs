@@ -2,7 +2,7 @@
 
 use super::brooklet::drift::*;
 use super::brooklet::rng::Rng;
-use super::brooklet::traits::DriftDetector;
+use super::brooklet::traits::{DriftDetector, Learner};
 use super::{Real, golden};
 
 const LEN: usize = 3000;
@@ -88,6 +88,16 @@ fn charts() {
 #[test]
 fn kswin() {
     same_alarms("kswin", values, Kswin::<100, 30>::new(0.005, 7));
+}
+
+#[test]
+fn kswin_p_values() {
+    let golden = golden("drift/kswin_p_values", 1e-10, 1e-5);
+    let mut kswin = Kswin::<100, 30>::new(0.005, 7);
+    for row in golden.rows() {
+        kswin.learn_one(&row.get("x"));
+        row.check("p", kswin.p_value());
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 use std::collections::HashMap;
 
+use brooklet_golden::Real;
+
 use super::brooklet::rng::Rng;
 use super::brooklet::sketch::{CountMin, HyperLogLog};
 use super::brooklet::traits::Learner;
@@ -19,7 +21,7 @@ fn hyperloglog() {
         (0..different as u32).for_each(|_| sketch.learn_one(&(rng.next_u64() >> 1)));
         let off = |estimate: f64| (estimate / different - 1.0).powi(2);
         let (own, theirs) = squares.entry(different as u32).or_default();
-        *own += off(f64::from(sketch.count()));
+        *own += off(Real::wide(sketch.count()));
         *theirs += off(number("estimate"));
     }
     for (different, (own, theirs)) in squares {
@@ -36,7 +38,7 @@ fn count_min() {
         let (mut rng, mut sketch) = (Rng::new(number("seed") as u64), CountMin::<128, 4>::new());
         let mut exact = HashMap::<u64, u32>::new();
         for _ in 0..20_000 {
-            let key = (2000.0 * f64::from(rng.uniform()) * f64::from(rng.uniform())) as u64;
+            let key = (2000.0 * Real::wide(rng.uniform()) * Real::wide(rng.uniform())) as u64;
             *exact.entry(key).or_default() += 1;
             sketch.learn_one(&key);
         }

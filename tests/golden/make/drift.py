@@ -84,6 +84,14 @@ class KSWIN(drift.KSWIN):
         self._rng = Drawn(self.seed)
 
 
+def p_values():
+    xs, detector, ps = next(values())[1][1400:1700], KSWIN(seed=7), []
+    for x in xs:
+        detector.update(x)
+        ps.append(float(detector.p_value) if len(detector.window) == 100 or detector.drift_detected else None)
+    write("drift", "kswin_p_values", "river.drift.KSWIN(seed=7), drawing as the core does", {"x": xs, "p": ps})
+
+
 class Chart:
     """A control chart as its paper has it, with a baseline from 100 samples, learnt anew after an alarm."""
 
@@ -127,6 +135,7 @@ alarms(
     lambda: drift.PageHinkley(mode="up", threshold=10, delta=0.1, alpha=0.99, min_instances=50),
 )
 alarms("kswin", "river.drift.KSWIN(seed=7), drawing as the core does", values, lambda: KSWIN(seed=7))
+p_values()
 alarms("cusum", "numpy, Page 1954 with k 0.5, h 8", values, cusum(0.5, 8.0))
 alarms("ewma", "numpy, Roberts 1959 with lambda 0.1, L 4", values, ewma(0.1, 4.0))
 for name, make in {

@@ -64,7 +64,6 @@ impl<const N: usize, const PROJECTIONS: usize, const BINS: usize> Loda<N, PROJEC
 
     /// The bin of each projection.
     fn bins(&self, x: &Sample<N>) -> [usize; PROJECTIONS] {
-        const { assert!(BINS > 1) };
         let x = x.values().map(math::limit);
         let (scale, last) = (BINS as f32 / (2.0 * REACH), BINS.saturating_sub(1));
         self.weights.map(|weights| {

@@ -466,6 +466,7 @@ impl<const N: usize, const SAMPLES: usize> Validate for Tree<N, SAMPLES> {
         let node = |id: u16| id == NONE || usize::from(id) < SAMPLES.saturating_mul(2);
         usize::from(self.filled) <= SAMPLES
             && usize::from(self.worst) < SAMPLES
+            && usize::from(Ord::max(self.used_inner, self.used_leaves)) <= SAMPLES
             && [self.root, self.free_inner, self.free_leaf].into_iter().all(node)
             && self.keys.iter().all(limited)
             && self.leaf_of.iter().all(|leaf| node(*leaf))
