@@ -180,7 +180,7 @@ impl<const C: usize, const M: usize> Observer<C, M> {
 
     /// The best split of each feature, in the order of the features, for those that have one.
     pub(super) fn splits(&self) -> impl Iterator<Item = Split<C>> + '_ {
-        self.features.iter().enumerate().filter_map(|(place, feature)| self.best_split(place, *feature))
+        (0..M).zip(&self.features).filter_map(|(place, feature)| self.best_split(place, *feature))
     }
 
     fn best_split(&self, place: usize, feature: u8) -> Option<Split<C>> {

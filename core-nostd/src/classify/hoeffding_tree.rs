@@ -292,9 +292,10 @@ impl<const N: usize, const C: usize, const LEAVES: usize, const ACTIVE: usize, c
     /// Splits a leaf if it is sure how.
     fn attempt(&mut self, place: usize, from: Option<(u16, usize)>) {
         let Some(leaf) = self.leaves.get(place).copied() else { return };
-        let classes = leaf.counts.iter().filter(|count| **count > 0.0).count();
+        let classes = leaf.counts.iter().filter(|count| **count > 0.0).fold(0.0, |sum, _| sum + 1.0);
         let total = leaf.total();
-        if usize::from(self.used_leaves) >= LEAVES || classes < 2 || leaf.most() > self.growth.pure * total {
+        if usize::from(self.used_leaves) >= LEAVES || classes < 2.0 || leaf.most() > self.growth.pure * total
+        {
             return;
         }
         let Some(observer) = self.observer(&leaf) else { return };
@@ -306,7 +307,7 @@ impl<const N: usize, const C: usize, const LEAVES: usize, const ACTIVE: usize, c
                 second = math::min(second, split.entropy);
             }
         }
-        let range = math::log2(classes as f32);
+        let range = math::log2(classes);
         let bound = range * math::sqrt(-math::ln(self.growth.delta) / (2.0 * total));
         let sure = second - least > bound || bound < self.growth.tau;
         let (Some(split), true) = (best, sure) else { return };
