@@ -34,7 +34,8 @@ fn heading(file: &str) -> String {
 }
 
 fn figure(value: f64) -> String {
-    let text = if value < 10.0 { format!("{value:.1}") } else { format!("{value:.0}") };
+    let text =
+        if value < 10.0 && value.fract() != 0.0 { format!("{value:.1}") } else { format!("{value:.0}") };
     // Groups of three.
     let (whole, rest) = text.split_once('.').unwrap_or((&text, ""));
     let mut grouped = String::new();
