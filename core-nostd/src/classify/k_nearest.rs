@@ -130,7 +130,8 @@ impl<const N: usize, const C: usize, const P: usize, const K: usize> Supervised 
         }
         let oldest = usize::from(self.oldest);
         // Not `enumerate().skip()`: with overflow checks on its counter can panic.
-        let by_age = (oldest..P).chain(0..oldest).filter_map(|place| Some((place, *self.credits.get(place)?)));
+        let by_age =
+            (oldest..P).chain(0..oldest).filter_map(|place| Some((place, *self.credits.get(place)?)));
         if let Some((place, _)) = by_age.min_by_key(|(_, credit)| *credit) {
             self.remember(place, x, *y);
             let next = place.saturating_add(1);

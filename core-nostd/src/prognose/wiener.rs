@@ -106,7 +106,7 @@ fn scaled_erfc(x: f32) -> f32 {
 /// unsteady wear and widens the band: smooth the signal first. Uncertainty of `mu` itself is not in the band: wait for some
 /// dozens of samples. Falling signals: the limit may lie on either side.
 ///
-/// `limit`: ±1e18. `HORIZON`: steps remembered. Ready after 3 samples. Memory: 28 bytes. Cost: that of [`EwMeanVar`]; asked
+/// `limit`: ±1e18. `HORIZON`: steps remembered. Ready after 3 samples. Memory: 24 bytes. Cost: that of [`EwMeanVar`]; asked
 /// for the time left, some 100 exponentials.
 /// ```
 /// use brooklet_core::prognose::WienerLife;

@@ -13,7 +13,7 @@ use super::{Spectrum, Taper};
 /// The figure of the last whole block: it lags by up to a block. A line at the edge of a band spreads over its
 /// neighbour bins and counts in part.
 ///
-/// `low`, `high`: cycles a sample, 0 to 0.5, brought into order. `N`: a power of two from 4 to 1024. Memory: `4 N + 24`
+/// `low`, `high`: cycles a sample, 0 to 0.5, brought into order. `N`: a power of two from 4 to 1024. Memory: `4 N + 20`
 /// bytes. Cost: see [`Spectrum`].
 /// ```
 /// use brooklet_core::spectral::BandEnergy;

@@ -15,16 +15,6 @@ impl<const LEN: u16> Block<LEN> {
         Self { seen: 0, figure: None }
     }
 
-    /// True if the next sample is the first of its block.
-    pub(super) const fn begins(&self) -> bool {
-        self.seen == 0
-    }
-
-    /// Samples of the block so far.
-    pub(super) const fn seen(&self) -> u16 {
-        self.seen
-    }
-
     /// Counts a sample; true if it was the last of its block.
     pub(super) const fn count(&mut self) -> bool {
         self.seen = self.seen.saturating_add(1);

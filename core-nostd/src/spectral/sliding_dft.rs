@@ -16,7 +16,7 @@ use super::{LARGEST, bounded};
 ///
 /// Like [`Goertzel`](super::Goertzel) without the wait for a block's end; needs the window. Ready after `N` samples.
 ///
-/// `bin`: whole periods in a window, brought into `1..=N/2`. `N`: 2 to 32768. Memory: `4 N + 28` bytes. Cost: eight
+/// `bin`: whole periods in a window, brought into `1..=N/2`. `N`: 2 to 32768. Memory: `4 N + 32` bytes. Cost: eight
 /// multiplications. Input is limited to ±1e12.
 /// ```
 /// use brooklet_core::spectral::SlidingDft;

@@ -80,3 +80,38 @@ impl<const N: usize, const D: usize> Validate for Dspot<N, D> {
         self.spot.is_valid() && self.mean.is_valid() && usize::from(self.wait) <= D
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Rng;
+    use std::vec::Vec;
+
+    #[test]
+    fn is_spot_on_distances_from_the_mean() {
+        let (mut rng, mut dspot) = (Rng::new(3), Dspot::<50, 10>::new(1e-3, 0.95, 300));
+        let mut spot = Spot::<50>::new(1e-3, 0.95, 300);
+        let mut recent: Vec<f32> = Vec::new();
+        let mut out = 0;
+        for i in 0..3000 {
+            // Eighths: their mean is the same in whatever order they are added.
+            let x = math::round(8.0 * (0.01 * i as f32 + rng.normal())) / 8.0;
+            if recent.len() == 10 {
+                let mean = recent.iter().sum::<f32>() / 10.0;
+                let threshold = spot.threshold().map(|t| mean + t);
+                assert_eq!(dspot.threshold(), threshold, "{i}");
+                dspot.learn_one(&x);
+                if threshold.is_some_and(|t| x > t) {
+                    out += 1;
+                    continue;
+                }
+                spot.learn_one(&(x - mean));
+                recent.remove(0);
+            } else {
+                dspot.learn_one(&x);
+            }
+            recent.push(x);
+        }
+        assert!(out > 0 && spot.threshold().is_some());
+    }
+}

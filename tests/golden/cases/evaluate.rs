@@ -4,7 +4,7 @@ use super::brooklet::evaluate::{
 use super::brooklet::traits::{Learner, Statistic};
 use super::{Real, golden};
 
-fn holds(file: &str, column: &str, mut metric: impl Learner<Input = (Real, Real)> + Statistic<Output = Real>) {
+fn holds(file: &str, column: &str, mut metric: impl Statistic<Input = (Real, Real), Output = Real>) {
     for row in golden(file, 1e-9, 1e-4).rows() {
         let predicted = if file.ends_with("auc") { "score" } else { "predicted" };
         metric.learn_one(&(row.get(predicted), row.get("actual")));

@@ -4,6 +4,8 @@
 
 use brooklet_golden::streams;
 
+mod held;
+
 /// One line a family: its name and the file of its cases.
 macro_rules! families {
     ($($family:ident in $file:literal),+ $(,)?) => {

@@ -239,16 +239,17 @@ where
         let mut nodes = [1usize; TREES];
         // Level by level, so that the trees' ways are walked side by side.
         for _ in 0..Self::HEIGHT {
-            for (tree, (node, place)) in nodes.iter_mut().zip(&mut places).enumerate() {
+            for (tree, (node, place)) in (0..TREES).zip(nodes.iter_mut().zip(&mut places)) {
                 let right = self.splits.right(tree, *node, place);
                 *node = node.wrapping_mul(2).wrapping_add(usize::from(right));
             }
         }
-        nodes.map(|node| node % LEAVES)
+        nodes.map(|node| node & LEAVES.wrapping_sub(1))
     }
 }
 
-impl<const N: usize, const TREES: usize, const LEAVES: usize, S> Learner for HalfSpaceTrees<N, TREES, LEAVES, S>
+impl<const N: usize, const TREES: usize, const LEAVES: usize, S> Learner
+    for HalfSpaceTrees<N, TREES, LEAVES, S>
 where
     S: Splits<N, TREES>,
 {
@@ -276,7 +277,8 @@ where
     }
 }
 
-impl<const N: usize, const TREES: usize, const LEAVES: usize, S> Scorer for HalfSpaceTrees<N, TREES, LEAVES, S>
+impl<const N: usize, const TREES: usize, const LEAVES: usize, S> Scorer
+    for HalfSpaceTrees<N, TREES, LEAVES, S>
 where
     S: Splits<N, TREES>,
 {
@@ -288,24 +290,29 @@ where
             tree.get(leaf).map_or(0, |leaf| u64::from(leaf.wrapping_shr(Self::COUNT_BITS)))
         });
         let sum = sums.fold(0u64, u64::wrapping_add);
-        let largest = u64::from(self.window).wrapping_mul(TREES as u64).wrapping_mul(u64::from(Self::DEEPEST));
+        let largest =
+            u64::from(self.window).wrapping_mul(TREES as u64).wrapping_mul(u64::from(Self::DEEPEST));
         Some(1.0 - sum as f32 / largest as f32)
     }
 }
 
-impl<const N: usize, const TREES: usize, const LEAVES: usize, S> Validate for HalfSpaceTrees<N, TREES, LEAVES, S>
+impl<const N: usize, const TREES: usize, const LEAVES: usize, S> Validate
+    for HalfSpaceTrees<N, TREES, LEAVES, S>
 where
     S: Splits<N, TREES>,
 {
     fn is_valid(&self) -> bool {
         let window = u32::from(self.window);
-        let counted = |tree: &[u32; LEAVES]| tree.iter().fold(0u32, |sum, leaf| sum.wrapping_add(leaf & Self::COUNTED));
+        let counted =
+            |tree: &[u32; LEAVES]| tree.iter().fold(0u32, |sum, leaf| sum.wrapping_add(leaf & Self::COUNTED));
         self.splits.is_valid()
             && (1..=Self::COUNTED).contains(&window)
             && self.count < self.window
             && self.leaves.iter().all(|tree| counted(tree) == u32::from(self.count))
-            && self.leaves.iter().flatten().all(|leaf| {
-                leaf.wrapping_shr(Self::COUNT_BITS) <= window.wrapping_mul(Self::DEEPEST)
-            })
+            && self
+                .leaves
+                .iter()
+                .flatten()
+                .all(|leaf| leaf.wrapping_shr(Self::COUNT_BITS) <= window.wrapping_mul(Self::DEEPEST))
     }
 }

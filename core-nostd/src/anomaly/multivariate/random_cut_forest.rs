@@ -20,9 +20,9 @@ use super::random_cut_tree::{Tree, strangeness};
 /// channel. Ready when a reservoir holds 32 samples, or is full.
 ///
 /// `SAMPLES`: 2 to 32,767 a tree; `decay`: 1e-5 to 1 a sample, usually `0.1 / SAMPLES`, brought into range. Memory:
-/// about `TREES SAMPLES (12 N + 26)` bytes (24 kB for 10 x 32 and 4 features), half of them the bounding boxes,
-/// which make it fast. Cost: about
-/// `6 N log2(SAMPLES) TREES` operations; in the long run one tree in ten changes.
+/// about `TREES SAMPLES (12 N + 20)` bytes (22 kB for 10 x 32 and 4 features), half of them the bounding boxes,
+/// which make it fast. Cost: at most about `6 N log2(SAMPLES) TREES` operations, as boxes that hold the sample are not
+/// looked at; in the long run one tree in ten changes.
 /// ```
 /// use brooklet_core::{anomaly::RandomCutForest, rng::Rng, sample::Sample};
 /// use brooklet_core::traits::{Learner, Scorer};

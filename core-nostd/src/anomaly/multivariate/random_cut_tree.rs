@@ -70,7 +70,9 @@ impl<const N: usize> Bounds<N> {
 
     /// The box with another one in it.
     fn extend(&mut self, other: &Self) {
-        for ((low, high), (l, h)) in self.low.iter_mut().zip(&mut self.high).zip(other.low.iter().zip(&other.high)) {
+        for ((low, high), (l, h)) in
+            self.low.iter_mut().zip(&mut self.high).zip(other.low.iter().zip(&other.high))
+        {
             (*low, *high) = (math::min(*low, *l), math::max(*high, *h));
         }
     }
@@ -83,7 +85,7 @@ impl<const N: usize> Bounds<N> {
     /// The cut that lies so far into what is between the box and a point outside of it, one feature after the other.
     fn cut(&self, point: &[f32; N], mut into: f32) -> Option<(usize, f32)> {
         let mut drawn = None;
-        for (feature, ((low, high), x)) in self.low.iter().zip(&self.high).zip(point).enumerate() {
+        for (feature, ((low, high), x)) in (0..N).zip(self.low.iter().zip(&self.high).zip(point)) {
             let (from, to) = if x < low { (*x, *low) } else { (*high, *x) };
             if from < to {
                 let cut = from + math::min(into, to - from);
@@ -306,7 +308,9 @@ impl<const N: usize, const SAMPLES: usize> Tree<N, SAMPLES> {
                 return at;
             }
             let slot = usize::from(at);
-            let (Some(node), Some(bounds)) = (self.cuts.get_mut(slot), self.bounds.get_mut(slot)) else { break };
+            let (Some(node), Some(bounds)) = (self.cuts.get_mut(slot), self.bounds.get_mut(slot)) else {
+                break;
+            };
             if outside > 0.0 {
                 bounds.extend(&Bounds { low: *point, high: *point });
             }
@@ -397,7 +401,8 @@ impl<const N: usize, const SAMPLES: usize> Tree<N, SAMPLES> {
             let Some(node) = self.cuts.get_mut(usize::from(up)) else { break };
             node.mass = node.mass.saturating_sub(1);
             // Where the point touched no side, the box remains, and so do those above.
-            shrinks = shrinks && self.bounds.get(usize::from(up)).is_some_and(|bounds| bounds.touches(&point));
+            shrinks =
+                shrinks && self.bounds.get(usize::from(up)).is_some_and(|bounds| bounds.touches(&point));
             if shrinks
                 && let Some(union) = self.union(up)
                 && let Some(bounds) = self.bounds.get_mut(usize::from(up))
@@ -430,7 +435,11 @@ impl<const N: usize, const SAMPLES: usize> Tree<N, SAMPLES> {
     }
 
     /// Walks through some trees side by side, so that their memory is waited for at once.
-    fn walk_all<const TREES: usize>(trees: [&Self; TREES], ways: &mut [Way<SAMPLES>; TREES], point: &[f32; N]) {
+    fn walk_all<const TREES: usize>(
+        trees: [&Self; TREES],
+        ways: &mut [Way<SAMPLES>; TREES],
+        point: &[f32; N],
+    ) {
         let mut at = trees.map(|tree| tree.root);
         ways.iter_mut().for_each(|way| way.depth = 0);
         for level in 0..SAMPLES {
@@ -475,7 +484,10 @@ impl<const N: usize, const SAMPLES: usize> Tree<N, SAMPLES> {
 }
 
 /// How strange the point is, summed over the trees.
-pub(super) fn strangeness<const N: usize, const SAMPLES: usize>(trees: &[Tree<N, SAMPLES>], point: &[f32; N]) -> f32 {
+pub(super) fn strangeness<const N: usize, const SAMPLES: usize>(
+    trees: &[Tree<N, SAMPLES>],
+    point: &[f32; N],
+) -> f32 {
     let mut ways = [Way::EMPTY; 4];
     let (fours, rest) = trees.as_chunks::<4>();
     let mut sum = 0.0;
@@ -505,7 +517,9 @@ impl<const N: usize, const SAMPLES: usize> Validate for Tree<N, SAMPLES> {
             && self.leaf_of.iter().all(|leaf| node(*leaf))
             && self.leaves.iter().all(|leaf| leaf.point.iter().all(limited))
             && self.cuts.iter().all(|cut| {
-                limited(&cut.at) && usize::from(cut.feature) < N && [cut.left, cut.right].into_iter().all(node)
+                limited(&cut.at)
+                    && usize::from(cut.feature) < N
+                    && [cut.left, cut.right].into_iter().all(node)
             })
             && self.bounds.iter().all(|bounds| {
                 bounds.low.iter().zip(&bounds.high).all(|(l, h)| l <= h && limited(l) && limited(h))
