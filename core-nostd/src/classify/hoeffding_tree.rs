@@ -8,6 +8,10 @@ use crate::traits::{Classifier, Supervised, Validate};
 use super::gaussian_observer::{MOST, Observer};
 
 /// How a leaf predicts.
+/// ```
+/// use brooklet_core::classify::{Growth, LeafPrediction};
+/// assert_eq!(Growth::DEFAULT.prediction, LeafPrediction::Adaptive);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LeafPrediction {
     /// The class seen most in the leaf.
@@ -19,6 +23,11 @@ pub enum LeafPrediction {
 }
 
 /// When and how a Hoeffding tree grows.
+/// ```
+/// use brooklet_core::classify::{Growth, LeafPrediction};
+/// let growth = Growth { grace: 100.0, prediction: LeafPrediction::Majority, ..Growth::DEFAULT };
+/// assert_eq!((growth.tau, Growth::EAGER.grace), (0.05, 50.0));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Growth {
     /// Weight that a leaf sees between two attempts to split it, 1 to 1e6.

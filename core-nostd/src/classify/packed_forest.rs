@@ -9,6 +9,14 @@ use crate::sample::Sample;
 
 const MAGIC: [u8; 4] = *b"BKPF";
 /// The format read.
+/// ```
+/// use brooklet_core::classify::packed_forest::{FORMAT, PackedForest, PackedForestError};
+/// let mut bytes = [0; 24];
+/// bytes[..4].copy_from_slice(b"BKPF");
+/// bytes[4] = FORMAT + 1;
+/// let unknown = PackedForestError::UnknownFormat(FORMAT + 1);
+/// assert_eq!(PackedForest::<2, 2>::new(&bytes).unwrap_err(), unknown);
+/// ```
 pub const FORMAT: u8 = 1;
 const HEADER: usize = 20;
 const LEAF: u16 = u16::MAX;
@@ -28,6 +36,10 @@ enum Leaves {
 }
 
 /// Why bytes are not a forest.
+/// ```
+/// use brooklet_core::classify::packed_forest::PackedForestError;
+/// assert_eq!(PackedForestError::WrongFeatures(4).to_string(), "the packed forest wants 4 features");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PackedForestError {

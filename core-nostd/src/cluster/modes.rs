@@ -10,6 +10,13 @@ use crate::stats::EwMeanVar;
 use crate::traits::{AnomalyDetector, Clusterer, Learner, Statistic, Validate};
 
 /// How long one mode lasts, in samples.
+/// ```
+/// use brooklet_core::{cluster::OperatingModes, sample::Sample, traits::Learner};
+/// let mut modes = OperatingModes::<1, 2, 100>::new(0.0, 1);
+/// for i in 0..240u8 { modes.learn_one(&Sample::new([f32::from(i / 4 % 2)]).unwrap()); } // four off, four on
+/// let [a, b] = [0, 1].map(|mode| modes.dwell(mode).unwrap());
+/// assert_eq!((a.present + b.present, a.longest, b.longest), (4, 4, 4));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Dwell {
     /// Mean of the stays that ended.

@@ -6,6 +6,16 @@ use crate::traits::{Learner, Merge, Statistic, Validate};
 use super::ConfusionMatrix;
 
 /// Which figure of a [`ConfusionMatrix`].
+/// ```
+/// use brooklet_core::evaluate::{ClassFigure, ClassScore};
+/// use brooklet_core::traits::{Learner, Statistic};
+/// let figure = |figure| {
+///     let mut score = ClassScore::<2>::new(figure);
+///     for pair in [(1.0, 1.0), (1.0, 0.0), (0.0, 0.0), (0.0, 0.0)] { score.learn_one(&pair); }
+///     score.value().unwrap()
+/// };
+/// assert_eq!([ClassFigure::Accuracy, ClassFigure::Precision(1), ClassFigure::Kappa].map(figure), [0.75, 0.5, 0.5]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ClassFigure {
     /// Share of right predictions.

@@ -4,6 +4,13 @@ use crate::math;
 use crate::traits::{Learner, Statistic, Validate};
 
 /// A forecast's band.
+/// ```
+/// use brooklet_core::evaluate::{Band, Coverage};
+/// use brooklet_core::traits::{Learner, Statistic};
+/// let mut coverage = Coverage::new(0.9, 1.0);
+/// coverage.learn_one(&(Band { low: 1.0, high: 3.0 }, 3.0)); // the ends belong to it
+/// assert_eq!(coverage.value(), Some(1.0));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Band {
     /// Lower end; finite.

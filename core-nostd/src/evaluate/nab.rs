@@ -4,6 +4,16 @@ use crate::math;
 use crate::traits::{Learner, Statistic, Validate};
 
 /// What a profile of the Numenta benchmark pays.
+/// ```
+/// use brooklet_core::evaluate::{NabFile, NabProfile};
+/// use brooklet_core::traits::Learner;
+/// let raw = |profile| {
+///     let mut file = NabFile::new(profile, 0);
+///     for row in 0..10 { file.learn_one(&(row == 5, None)); } // one detection, no window
+///     file.raw()
+/// };
+/// assert_eq!([NabProfile::STANDARD, NabProfile::LOW_FP].map(raw), [-0.11, -0.22]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NabProfile {
     /// For a window found at its first row, 0 to 100.

@@ -5,6 +5,16 @@ use crate::traits::{Learner, Statistic, Validate};
 use crate::window::MovingMean;
 
 /// What one wrong prediction costs.
+/// ```
+/// use brooklet_core::evaluate::{Loss, MeanLoss};
+/// use brooklet_core::traits::{Learner, Statistic};
+/// let mean = |loss| {
+///     let mut mean = MeanLoss::new(loss, 1.0);
+///     for pair in [(1.0, 3.0), (4.0, 2.0)] { mean.learn_one(&pair); } // predicted, actual
+///     mean.value().unwrap()
+/// };
+/// assert_eq!([Loss::Absolute, Loss::Squared, Loss::RootSquared, Loss::Signed].map(mean), [2.0, 4.0, 2.0, 0.0]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Loss {
     /// `|predicted - actual|`: the mean is the MAE.

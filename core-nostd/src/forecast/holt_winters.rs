@@ -6,6 +6,16 @@ use crate::traits::{Forecast, Forecaster, Learner, Validate};
 use super::errors::Errors;
 
 /// How a cycle acts on the level.
+/// ```
+/// use brooklet_core::forecast::{HoltWinters, Season};
+/// use brooklet_core::traits::{Forecaster, Learner};
+/// let next = |season| {
+///     let mut cycle = HoltWinters::<2>::new(season, 0.2, 0.0, 0.0).with_states(10.0, 0.0, &[1.0, 1.5]);
+///     cycle.learn_one(&10.0);
+///     cycle.forecast(1).unwrap().value
+/// };
+/// assert!(next(Season::Multiplicative) == 15.0 && next(Season::Additive) < 12.0);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Season {
     /// It is added: swings of one size whatever the level.

@@ -17,6 +17,17 @@ pub(super) enum Contiguity {
 }
 
 /// What becomes of other matches when one is told. Stages are numbered from 0, without negations.
+/// ```
+/// use brooklet_core::pattern::{Event, Nfa, Pattern, Skip, kind};
+/// use brooklet_core::traits::Learner;
+/// let told = |skip| {
+///     let pattern = Pattern::<1>::begin(kind(0)).one_or_more().within(1000).skip(skip).build().unwrap();
+///     let mut nfa = Nfa::<1, 16>::new(pattern);
+///     (0..3).map(|i| { nfa.learn_one(&Event::new(kind(0), i)); nfa.matches().count() }).sum::<usize>()
+/// };
+/// assert_eq!(told(Skip::No), 6); // three of one event, two of two, one of three
+/// assert_eq!(told(Skip::PastLast), 3);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Skip {
     /// All matches are told.
@@ -33,6 +44,12 @@ pub enum Skip {
 }
 
 /// Why a pattern cannot be built.
+/// ```
+/// use brooklet_core::pattern::{BuildError, Pattern, kind};
+/// let error = Pattern::<2>::begin(kind(0)).not_followed_by(kind(1)).build().unwrap_err();
+/// assert_eq!(error, BuildError::EndlessNot);
+/// assert_eq!(error.to_string(), "a pattern that ends with a negation needs a window of time");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BuildError {
@@ -205,6 +222,11 @@ impl<const S: usize> Validate for Pattern<S> {
 }
 
 /// A [`Pattern`] being built.
+/// ```
+/// use brooklet_core::pattern::{Pattern, kind};
+/// let pattern = Pattern::<3>::begin(kind(0)).next(kind(1)).times(2).followed_by(kind(2)).optional().build();
+/// assert_eq!(pattern.map(|pattern| pattern.stages()), Ok(3));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Builder<const S: usize> {

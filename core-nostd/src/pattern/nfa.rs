@@ -8,6 +8,14 @@ use crate::snapshot::Snapshot;
 use crate::traits::{Learner, Matcher, Validate};
 
 /// The events that a stage of a match took, numbered from 0 since the start. Memory: 8 bytes.
+/// ```
+/// use brooklet_core::pattern::{Event, Nfa, Pattern, kind};
+/// use brooklet_core::traits::{Learner, Matcher};
+/// let mut nfa = Nfa::<1, 4>::new(Pattern::begin(kind(0)).times(2).build().unwrap());
+/// for of in [0, 1, 0] { nfa.learn_one(&Event::new(kind(of), 0)); }
+/// let step = nfa.matched().unwrap().steps[0];
+/// assert_eq!((step.first, step.last(), step.count), (0, 2, 2));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     /// The first.
@@ -36,6 +44,14 @@ impl Step {
 }
 
 /// A pattern that completed. Memory: `8 S + 16` bytes.
+/// ```
+/// use brooklet_core::pattern::{Event, Nfa, Pattern, kind};
+/// use brooklet_core::traits::{Learner, Matcher};
+/// let mut nfa = Nfa::<2, 4>::new(Pattern::begin(kind(0)).next(kind(1)).build().unwrap());
+/// for of in [0, 1] { nfa.learn_one(&Event::new(kind(of), i64::from(of) * 500)); }
+/// let found = nfa.matched().unwrap();
+/// assert_eq!((found.start, found.end, found.steps.map(|step| step.first)), (0, 500, [0, 1]));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Match<const S: usize> {
     /// When its first event happened, in milliseconds since 1970-01-01.

@@ -6,6 +6,14 @@ use crate::traits::{Forecaster, Learner, Prognoser, Remaining, Validate};
 use super::NEVER;
 
 /// What must not happen.
+/// ```
+/// use brooklet_core::forecast::LocalLinearTrend;
+/// use brooklet_core::prognose::{Limit, TimeToLimit};
+/// use brooklet_core::traits::{Learner, Prognoser};
+/// let mut empty = TimeToLimit::<_, 100>::new(LocalLinearTrend::new(0.1, 0.001), Limit::Below(0.5));
+/// for level in [9.0, 8.0, 7.0, 6.0] { empty.learn_one(&level); }
+/// assert_eq!(empty.remaining().unwrap().samples, 6.0); // 0 is the first below
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Limit {
     /// Reaching or exceeding this value.

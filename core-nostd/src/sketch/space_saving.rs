@@ -3,6 +3,13 @@ use serde::{Deserialize, Serialize};
 use crate::traits::{Learner, Merge, Sketch, Validate};
 
 /// A key that [`SpaceSaving`] follows. Memory: 16 bytes.
+/// ```
+/// use brooklet_core::{sketch::SpaceSaving, traits::Learner};
+/// let mut top = SpaceSaving::<1>::new();
+/// for key in [5, 5, 7] { top.learn_one(&key); }
+/// let only = top.top()[0];
+/// assert_eq!((only.key, only.count, only.error), (7, 3, 2)); // came once for certain
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Frequent {
     /// The key.
