@@ -3,6 +3,9 @@
 //! The line gives the name in configuration files, the enum's arm and so the tag in snapshots, the row in the tables of
 //! the documentation and of the benches, and the place in the conformance tests. Lines are only ever appended: their
 //! order is the stored format.
+//!
+//! # All learners
+#![cfg_attr(doc, doc = include_str!("../LEARNERS.md"))]
 
 /// One learner of a family.
 /// ```

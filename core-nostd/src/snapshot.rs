@@ -4,9 +4,9 @@
 //! offset  0      4       5     6       8        12       16       20 ..          20 + length
 //!         BKLT   format  0     kind    shape    digest   length   state          CRC-32
 //! ```
-//! All numbers little endian. `shape` is the size of the state's type, so that most changes of the type are noticed; `digest`
-//! says under which configuration it was learnt. State is postcard. Policy: a format that was released is never changed; a new one gets a new number, and the number decides
-//! who reads it. What cannot be read is refused with a reason and left to the caller to keep.
+//! All numbers little endian. `shape` is the size of the state's type, so that most changes of the type are noticed;
+//! `digest` says under which configuration it was learnt. State is postcard. Policy: a format that was released is never
+//! changed; a new one gets a new number, and the number decides who reads it. What cannot be read is refused with a reason and left to the caller to keep.
 //!
 //! ```
 //! use brooklet_core::{alarm::Settings, anomaly::DefaultDetector, monitor::Monitor, sample::Moment, snapshot};
@@ -25,7 +25,7 @@ use serde::de::DeserializeOwned;
 
 use crate::traits::Validate;
 
-/// Enough for any registered learner with its alarm.
+/// Enough for any registered detector of one channel with its alarm.
 /// ```
 /// use brooklet_core::{anomaly::Detector, monitor::Monitor, snapshot};
 /// let mut bytes = [0; snapshot::MAX_BYTES];

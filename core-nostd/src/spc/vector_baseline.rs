@@ -114,7 +114,7 @@ impl<const N: usize> Learner for VectorBaseline<N> {
             *mean += *before * share;
         }
         let keep = 1.0 - share;
-        for (i, (row, a)) in self.matrix.iter_mut().zip(&before).enumerate() {
+        for (i, (row, a)) in (0..N).zip(self.matrix.iter_mut().zip(&before)) {
             let cells = row.iter_mut().zip(&before).take(i.saturating_add(1));
             cells.for_each(|(cell, b)| *cell += keep * a * b);
         }
@@ -141,7 +141,7 @@ impl<const N: usize> Transformer for VectorBaseline<N> {
             return None;
         }
         let mut w = [0.0; N];
-        for (i, ((row, mean), x)) in self.matrix.iter().zip(&self.mean).zip(x.values()).enumerate() {
+        for (i, ((row, mean), x)) in (0..N).zip(self.matrix.iter().zip(&self.mean).zip(x.values())) {
             let apart = math::clamp(*x, -LIMIT, LIMIT) - mean - dot(row, &w, i);
             let scale = row.get(i).copied().unwrap_or(0.0);
             if let Some(w) = w.get_mut(i) {

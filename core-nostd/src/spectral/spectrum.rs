@@ -95,13 +95,13 @@ impl<const N: usize> Spectrum<N> {
                 *slot = power;
             }
         }
-        if let [first, rest @ ..] = self.block.as_mut_slice() {
+        if let Some(first) = self.block.first_mut() {
             *first = zero;
-            // Bin N/2 and, after it, nothing: what is left of the transform would be no state worth keeping.
-            let behind = (N / 2).saturating_sub(1);
-            for (i, slot) in rest.iter_mut().skip(behind).enumerate() {
-                *slot = if i == 0 { half } else { 0.0 };
-            }
+        }
+        // Bin N/2 and, after it, nothing: what is left of the transform would be no state worth keeping.
+        self.block.iter_mut().skip(N / 2).for_each(|slot| *slot = 0.0);
+        if let Some(slot) = self.block.get_mut(N / 2) {
+            *slot = half;
         }
     }
 }

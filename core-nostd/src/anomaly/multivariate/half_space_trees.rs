@@ -283,7 +283,7 @@ where
         for level in 0..Self::HEIGHT {
             ways.reach(level, Self::HEIGHT);
             let slots = ways.bases.iter().zip(&mut ways.insides);
-            let trees = slots.zip(&mut places).zip(masses.iter_mut()).enumerate();
+            let trees = (0..TREES).zip(slots.zip(&mut places).zip(masses.iter_mut()));
             for (tree, (((base, inside), place), masses)) in trees {
                 let slot = base.wrapping_add(*inside);
                 let right = self.splits.right(tree, slot, place);
@@ -326,7 +326,7 @@ where
             ways.reach(level, Self::HEIGHT);
             let mut level_sum = 0u64;
             let slots = ways.bases.iter().zip(&mut ways.insides);
-            let trees = slots.zip(&mut places).zip(masses).zip(&mut left_over).enumerate();
+            let trees = (0..TREES).zip(slots.zip(&mut places).zip(masses).zip(&mut left_over));
             for (tree, ((((base, inside), place), masses), mass)) in trees {
                 let slot = base.wrapping_add(*inside);
                 let right = self.splits.right(tree, slot, place);

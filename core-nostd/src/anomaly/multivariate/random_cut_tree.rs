@@ -444,7 +444,7 @@ impl<const N: usize> Extended<N> {
     fn draw(&self, rng: &mut Rng) -> (usize, f32) {
         let mut left = rng.uniform() * self.range;
         let mut drawn = (0, 0.0);
-        for (feature, (low, high)) in self.low.iter().zip(&self.high).enumerate() {
+        for (feature, (low, high)) in (0..N).zip(self.low.iter().zip(&self.high)) {
             let side = high - low;
             if side > 0.0 {
                 // A cut at the upper end would leave nothing above it.
