@@ -33,7 +33,8 @@ pub struct Verdict {
 
 /// A detector with its alarm.
 ///
-/// Memory: the detector's and 48 bytes.
+/// Memory: the detector's and 48 bytes, rounded up to eight. Cost: the detector's, a logarithm,
+/// half a dozen divisions.
 /// ```
 /// use brooklet_core::{alarm::Settings, anomaly::ZScore, monitor::Monitor, sample::Moment};
 /// let mut monitor = Monitor::new(ZScore::<1000>::new());

@@ -93,7 +93,7 @@ impl core::error::Error for PackedForestError {}
 /// scikit-learn's random forests, extra trees and gradient boosting is `tests/golden/make/packed.py` in the repository.
 ///
 /// Checked once, by checksum and node by node, in O(size); a walk cannot panic or go in circles. Memory: 8 bytes a node,
-/// 48 for this value. Cost: a comparison a level of each tree. `C`: shares or numbers told, 1 to 255; logistic ones 2.
+/// 72 for this value (40 on a 32-bit processor). Cost: a comparison a level of each tree. `C`: shares or numbers told, 1 to 255; logistic ones 2.
 /// ```
 /// use brooklet_core::classify::packed_forest::{PackedForest, PackedForestError};
 /// assert_eq!(PackedForest::<2, 2>::new(b"JSON").unwrap_err(), PackedForestError::Truncated);

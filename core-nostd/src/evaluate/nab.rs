@@ -50,7 +50,7 @@ impl NabProfile {
 /// Takes the window of each row as it comes, so a file is scored in the memory of a few numbers, also while a device
 /// learns. For files scored at many thresholds the agent has an evaluation of its own, in f64.
 ///
-/// Memory: 52 bytes. Cost: an exponential a detection.
+/// `profile`: see [`NabProfile`]. `probation`: in rows. Memory: 48 bytes. Cost: an exponential a detection.
 /// ```
 /// use brooklet_core::evaluate::{NabFile, NabProfile};
 /// use brooklet_core::traits::{Learner, Statistic};

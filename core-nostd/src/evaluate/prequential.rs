@@ -132,7 +132,9 @@ impl Validate for MeanLoss {
 
 /// The mean loss of the last `W` predictions.
 ///
-/// `W`: 1..=65534. Memory: `4 W + 16` bytes. Cost: an addition, once a turn `W`. See [`MovingMean`].
+/// Formula: the [`MovingMean`] of the losses. Forgets all at once what a fading [`MeanLoss`] forgets little by little.
+///
+/// `W`: 1..=65534. Memory: `4 W + 16` bytes. Cost: an addition, once a turn `W`.
 /// ```
 /// use brooklet_core::evaluate::{Loss, WindowedLoss};
 /// use brooklet_core::traits::{Learner, Statistic};
@@ -140,6 +142,7 @@ impl Validate for MeanLoss {
 /// for pair in [(0.0, 1.0), (1.0, 1.0), (2.0, 2.0)] { accuracy.learn_one(&pair); }
 /// assert_eq!(accuracy.value(), Some(1.0));
 /// ```
+/// Source: as [`MeanLoss`]. Checked against scikit-learn's metrics over the window.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WindowedLoss<const W: usize> {
     loss: Loss,

@@ -146,7 +146,7 @@ impl<const S: usize> Run<S> {
 /// What differs from Flink: an event of several kinds that would both complete a match and violate its negation violates it;
 /// a stage's last event is told up to 65,535 events after its first.
 ///
-/// `S`: 1..=32; `R`: 1..=65534. Memory: `(8 S + 16) R` bytes, the pattern, 12 bytes. Cost: O(runs), and a copy of the table
+/// `S`: 1..=32; `R`: 1..=65534. Memory: `(8 S + 16) R` bytes, the pattern, 12 bytes, rounded up to eight. Cost: O(runs), and a copy of the table
 /// on the stack while an event is learnt.
 /// ```
 /// use brooklet_core::pattern::{Event, Nfa, Pattern, kind};

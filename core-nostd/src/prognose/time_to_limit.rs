@@ -58,6 +58,7 @@ impl Limit {
 /// for level in [1.0, 2.0, 3.0, 4.0] { full.learn_one(&level); }
 /// assert_eq!(full.remaining().unwrap().samples, 21.0); // 25 is the first above
 /// ```
+/// Source: the forecaster's. Checked by hand-worked cases.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TimeToLimit<F, const AHEAD: u16> {
     forecaster: F,
