@@ -124,6 +124,12 @@ impl Alarm {
     }
 
     /// Samples seen, and how many it takes before the first alert.
+    /// ```
+    /// use brooklet_core::alarm::{Alarm, Settings};
+    /// let mut alarm = Alarm::new();
+    /// for i in 0..10 { alarm.step(0.0, Some(i * 900_000), &Settings::DEFAULT); } // a quarter of an hour apart
+    /// assert_eq!(alarm.warm_up(&Settings::DEFAULT), (10, 192)); // two days
+    /// ```
     #[must_use]
     pub fn warm_up(&self, settings: &Settings) -> (u32, u32) {
         let hours = (SILENT_HOURS * self.an_hour()).clamp(SILENT_LEAST, SILENT_MOST);

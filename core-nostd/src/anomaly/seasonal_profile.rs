@@ -17,7 +17,7 @@ const HALF_HOUR: i64 = 1_800_000;
 ///
 /// For anything with a daily or weekly cycle. Slots never visited and values without a time are silent.
 ///
-/// `HORIZON`: 1..=2^24, in samples. Memory: 648 bytes, the largest part of it the 96 slots. Cost: two divisions to learn;
+/// `HORIZON`: 1..=2^24, in samples. Memory: 648 bytes, the largest part of it the 96 slots. Cost: four divisions to learn;
 /// a root and a division to score.
 /// ```
 /// use brooklet_core::{anomaly::SeasonalProfile, sample::Moment, stats::Period, traits::Learner};

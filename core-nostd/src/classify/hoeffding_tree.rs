@@ -255,6 +255,14 @@ impl<const N: usize, const C: usize, const LEAVES: usize, const ACTIVE: usize, c
     }
 
     /// Learns a sample that counts `weight` times; less than 0.001 is nothing, 1000 is the most.
+    /// ```
+    /// use brooklet_core::classify::{Growth, HoeffdingTree};
+    /// use brooklet_core::{sample::Sample, traits::Classifier};
+    /// let (mut tree, x) = (HoeffdingTree::<1, 2, 4, 4>::new(Growth::DEFAULT), Sample::new([0.0]).unwrap());
+    /// tree.learn_weighted(&x, 0, 1.0);
+    /// tree.learn_weighted(&x, 1, 3.0);
+    /// assert!((tree.proba_one(&x).unwrap()[1] - 0.75).abs() < 1e-6);
+    /// ```
     pub fn learn_weighted(&mut self, x: &Sample<N>, y: u8, weight: f32) {
         if usize::from(y) >= C || !(1e-3..).contains(&weight) {
             return;

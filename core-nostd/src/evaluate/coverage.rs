@@ -59,6 +59,13 @@ impl Coverage {
     }
 
     /// Mean interval score: the smaller the better.
+    /// ```
+    /// use brooklet_core::evaluate::{Band, Coverage};
+    /// use brooklet_core::traits::Learner;
+    /// let mut coverage = Coverage::new(0.5, 1.0);
+    /// coverage.learn_one(&(Band { low: 0.0, high: 4.0 }, 5.0));
+    /// assert_eq!(coverage.interval_score(), Some(8.0)); // 4 wide, and 2 / 0.5 times 1 outside
+    /// ```
     #[must_use]
     pub fn interval_score(&self) -> Option<f32> {
         (self.n > 0.0).then_some(self.score)

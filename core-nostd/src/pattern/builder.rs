@@ -289,11 +289,32 @@ impl<const S: usize> Builder<S> {
     }
 
     /// Any later event of any of these kinds: each makes a match.
+    /// ```
+    /// use brooklet_core::pattern::{Event, Nfa, Pattern, kind};
+    /// use brooklet_core::traits::{Learner, Matcher};
+    /// let told = |pattern| {
+    ///     let mut nfa = Nfa::<2, 8>::new(pattern);
+    ///     [0, 1, 1].iter().filter(|of| { nfa.learn_one(&Event::new(kind(**of), 0)); nfa.matched().is_some() }).count()
+    /// };
+    /// let (a, b) = (Pattern::begin(kind(0)).within(1000), kind(1));
+    /// assert_eq!(told(a.followed_by(b).build().unwrap()), 1);
+    /// assert_eq!(told(a.followed_by_any(b).build().unwrap()), 2);
+    /// ```
     pub const fn followed_by_any(self, any_of: u32) -> Self {
         self.then(any_of, Contiguity::Any)
     }
 
     /// The very next event must not be of these kinds. At the end of a pattern the match is told with that event.
+    /// ```
+    /// use brooklet_core::pattern::{Event, Nfa, Pattern, kind};
+    /// use brooklet_core::traits::{Learner, Matcher};
+    /// let pattern = Pattern::<2>::begin(kind(0)).not_next(kind(1)).followed_by(kind(2)).build().unwrap();
+    /// let matches = |kinds: &[u8]| {
+    ///     let mut nfa = Nfa::<2, 8>::new(pattern.clone());
+    ///     kinds.iter().any(|of| { nfa.learn_one(&Event::new(kind(*of), 0)); nfa.matched().is_some() })
+    /// };
+    /// assert!(matches(&[0, 3, 1, 2]) && !matches(&[0, 1, 2]));
+    /// ```
     pub const fn not_next(mut self, any_of: u32) -> Self {
         self.not_next |= any_of;
         self.not(any_of)
@@ -301,6 +322,15 @@ impl<const S: usize> Builder<S> {
 
     /// No event of these kinds until the stage that follows; at the end of a pattern until the window is over, which is
     /// noticed with the first event after it.
+    /// ```
+    /// use brooklet_core::pattern::{Event, Nfa, Pattern, kind};
+    /// use brooklet_core::traits::{Learner, Matcher};
+    /// // Started, and no answer within a second: known with the first event after that.
+    /// let pattern = Pattern::<1>::begin(kind(0)).not_followed_by(kind(1)).within(1000).build().unwrap();
+    /// let mut nfa = Nfa::<1, 8>::new(pattern);
+    /// for (of, time) in [(0, 0), (2, 1500)] { nfa.learn_one(&Event::new(kind(of), time)); }
+    /// assert_eq!(nfa.matched().map(|found| found.end), Some(1000));
+    /// ```
     pub const fn not_followed_by(mut self, any_of: u32) -> Self {
         self.not_before |= any_of;
         self.not(any_of)
@@ -322,6 +352,11 @@ impl<const S: usize> Builder<S> {
     }
 
     /// At least `least` and at most `most` times.
+    /// ```
+    /// use brooklet_core::pattern::{BuildError, Pattern, kind};
+    /// assert!(Pattern::<1>::begin(kind(0)).times_between(2, 5).build().is_ok());
+    /// assert_eq!(Pattern::<1>::begin(kind(0)).times_between(5, 2).build(), Err(BuildError::Times));
+    /// ```
     pub const fn times_between(mut self, least: u16, most: u16) -> Self {
         if self.quantified || self.not_next != 0 || self.not_before != 0 {
             return self.fail(BuildError::Quantifier);

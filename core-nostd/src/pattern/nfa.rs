@@ -190,12 +190,26 @@ impl<const S: usize, const R: usize> Nfa<S, R> {
     }
 
     /// How many runs were given up for want of room.
+    /// ```
+    /// use brooklet_core::pattern::{Event, Nfa, Pattern, kind};
+    /// use brooklet_core::traits::Learner;
+    /// let mut nfa = Nfa::<2, 2>::new(Pattern::begin(kind(0)).followed_by(kind(1)).within(1000).build().unwrap());
+    /// for time in 0..3 { nfa.learn_one(&Event::new(kind(0), time)); }
+    /// assert_eq!((nfa.open(), nfa.dropped()), (2, 1));
+    /// ```
     #[must_use]
     pub const fn dropped(&self) -> u32 {
         self.dropped
     }
 
     /// All matches that the last event completed, those that began first in front.
+    /// ```
+    /// use brooklet_core::pattern::{Event, Nfa, Pattern, kind};
+    /// use brooklet_core::traits::Learner;
+    /// let mut nfa = Nfa::<2, 8>::new(Pattern::begin(kind(0)).followed_by(kind(1)).within(1000).build().unwrap());
+    /// for (of, time) in [(0, 0), (0, 10), (1, 20)] { nfa.learn_one(&Event::new(kind(of), time)); }
+    /// assert!(nfa.matches().map(|found| found.start).eq([0, 10]));
+    /// ```
     pub fn matches(&self) -> impl Iterator<Item = Match<S>> {
         self.runs().filter(|run| run.part == Part::Told).map(|run| Match {
             start: run.start,

@@ -82,6 +82,14 @@ impl<F, const AHEAD: u16> TimeToLimit<F, AHEAD> {
     }
 
     /// The forecaster.
+    /// ```
+    /// use brooklet_core::forecast::Naive;
+    /// use brooklet_core::prognose::{Limit, TimeToLimit};
+    /// use brooklet_core::traits::{Forecaster, Learner};
+    /// let mut full = TimeToLimit::<_, 10>::new(Naive::new(), Limit::Above(9.0));
+    /// for level in [1.0, 2.0] { full.learn_one(&level); }
+    /// assert_eq!(full.forecaster().forecast(1).map(|next| next.value), Some(2.0));
+    /// ```
     pub const fn forecaster(&self) -> &F {
         &self.forecaster
     }

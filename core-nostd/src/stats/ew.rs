@@ -61,6 +61,12 @@ impl<const HORIZON: u32> EwMeanVar<HORIZON> {
     }
 
     /// The standard deviation, never 0: at least what f32 resolves at this magnitude.
+    /// ```
+    /// use brooklet_core::{stats::EwMeanVar, traits::Learner};
+    /// let mut stuck = EwMeanVar::<100>::new();
+    /// for _ in 0..50 { stuck.learn_one(&20.0); }
+    /// assert!(stuck.sd() > 0.0 && stuck.sd() < 0.001);
+    /// ```
     #[must_use]
     pub fn sd(&self) -> f32 {
         at_least_resolved(self.mean, math::sqrt(self.var))

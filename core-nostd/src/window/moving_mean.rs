@@ -39,6 +39,12 @@ impl<const LEN: usize> MovingMean<LEN> {
     }
 
     /// The mean as it would be with `x` as the newest value.
+    /// ```
+    /// use brooklet_core::{traits::{Learner, Statistic}, window::MovingMean};
+    /// let mut mean = MovingMean::<2>::new();
+    /// for x in [1.0, 3.0] { mean.learn_one(&x); }
+    /// assert_eq!((mean.mean_with(5.0), mean.value()), (4.0, Some(2.0)));
+    /// ```
     #[must_use]
     pub fn mean_with(&self, x: f32) -> f32 {
         let x = math::limit(x);

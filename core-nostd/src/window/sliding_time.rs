@@ -45,6 +45,13 @@ impl<A: Aggregate, const CAP: usize> SlidingTime<A, CAP> {
     }
 
     /// Samples that left early because more than `CAP` came within `length`.
+    /// ```
+    /// use brooklet_core::window::{Count, SlidingTime};
+    /// use brooklet_core::{sample::Moment, traits::{Learner, Statistic}};
+    /// let mut second = SlidingTime::<Count, 2>::new(1000);
+    /// for time in [0, 10, 20] { second.learn_one(&Moment::new(1.0, Some(time)).unwrap()); }
+    /// assert_eq!((second.value(), second.crowded()), (Some(2), 1));
+    /// ```
     #[must_use]
     pub const fn crowded(&self) -> u32 {
         self.crowded
