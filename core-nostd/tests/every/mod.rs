@@ -122,8 +122,16 @@ pub trait Family: Snapshot + Clone + PartialEq + core::fmt::Debug {
     fn event(row: &Row) -> Option<Self::Event>;
     /// Score, predict, transform, forecast: whatever the role does without learning.
     fn answer(&self, event: &Self::Event) -> Option<Self::Answer>;
+    /// Passes on every number of the answer.
+    fn figures(answer: &Self::Answer, each: &mut dyn FnMut(f32));
+    /// Passes on all that can be asked about the event, not only the answer; `None` for what is not known.
+    fn observe(&self, event: &Self::Event, each: &mut dyn FnMut(Option<f32>));
     /// True if the answer is made of finite numbers.
-    fn is_finite(answer: &Self::Answer) -> bool;
+    fn is_finite(answer: &Self::Answer) -> bool {
+        let mut finite = true;
+        Self::figures(answer, &mut |figure| finite &= figure.is_finite());
+        finite
+    }
     /// Learns the event.
     fn learn(&mut self, event: &Self::Event);
     /// Back to new.
@@ -151,80 +159,96 @@ macro_rules! families {
 macro_rules! family {
     (detector $Any:ty) => {
         family! { @ $Any, "detector", |row| row.moment(),
-        |l, x| AnomalyDetector::score_one(l, x), f32, |a| a.is_finite() }
+        |l, x| AnomalyDetector::score_one(l, x), f32, |a, each| each(*a),
+        |l, x, each| {
+            each(Some(Protect::level_one(l, x)));
+            let because = Explain::explain_one(l, x);
+            let why = because.evidence.into_iter().chain([because.expected, because.low, because.high]);
+            why.for_each(|figure| each(Some(figure)));
+        } }
     };
     (statistic $Any:ty) => {
         family! { @ $Any, "statistic", |row| Some(row.first()),
-        |l, _x| Statistic::value(l), f32, |a| a.is_finite() }
+        |l, _x| Statistic::value(l), f32, |a, each| each(*a) }
     };
     (pair_statistic $Any:ty) => {
         family! { @ $Any, "pair_statistic", |row| Some((row.first(), row.second())),
-        |l, _x| Statistic::value(l), f32, |a| a.is_finite() }
+        |l, _x| Statistic::value(l), f32, |a, each| each(*a) }
     };
     (transformer $Any:ty) => {
         family! { @ $Any, "transformer", |row| row.sample(),
         |l, x| Transformer::transform_one(l, x), <$Any as Transformer>::Output,
-        |a| a.values().iter().all(|v| v.is_finite()) }
+        |a, each| a.values().iter().for_each(|v| each(*v)) }
     };
     (imputer $Any:ty) => {
         family! { @ $Any, "imputer",
         |row| Some((row.index.checked_rem(10) != Some(3)).then_some(row.first())),
-        |l, x| Transformer::transform_one(l, x), <$Any as Transformer>::Output, |a| a.value.is_finite() }
+        |l, x| Transformer::transform_one(l, x), <$Any as Transformer>::Output,
+        |a, each| [a.value, f32::from(u8::from(a.measured))].into_iter().for_each(each) }
     };
     (windower $Any:ty) => {
         family! { @ $Any, "windower", |row| row.moment(),
         |l, _x| Windower::closed(l), <$Any as Windower>::Output,
-        |a| a.figures().iter().all(|v| v.is_finite()) }
+        |a, each| a.figures().into_iter().for_each(each) }
     };
     (scorer $Any:ty) => {
         family! { @ $Any, "scorer", |row| row.sample(),
-        |l, x| Scorer::raw_one(l, x), f32, |a| a.is_finite() }
+        |l, x| Scorer::raw_one(l, x), f32, |a, each| each(*a) }
     };
     (drift $Any:ty) => {
         family! { @ $Any, "drift", |row| Some(row.first()),
-        |l, _x| Some((DriftDetector::drifted(l), DriftDetector::warned(l))), (bool, bool), |_a| true }
+        |l, _x| Some((DriftDetector::drifted(l), DriftDetector::warned(l))), (bool, bool),
+        |a, each| [a.0, a.1].into_iter().for_each(|b| each(f32::from(u8::from(b)))) }
     };
     (threshold $Any:ty) => {
         family! { @ $Any, "threshold", |row| Some(row.first()),
-        |l, _x| Threshold::threshold(l), f32, |a| a.is_finite() }
+        |l, _x| Threshold::threshold(l), f32, |a, each| each(*a) }
     };
     (forecaster $Any:ty) => {
         family! { @ $Any, "forecaster", |row| Some(row.first()),
-        |l, _x| Forecaster::forecast(l, 1), Forecast, |a| a.value.is_finite() && a.sd.is_finite() }
+        |l, _x| Forecaster::forecast(l, 1), Forecast, |a, each| [a.value, a.sd].into_iter().for_each(each),
+        |l, _x, each| for ahead in [2, 24, 1000, u16::MAX] {
+            let far = Forecaster::forecast(l, ahead);
+            each(far.map(|f| f.value));
+            each(far.map(|f| f.sd));
+        } }
     };
     (prognoser $Any:ty) => {
         family! { @ $Any, "prognoser", |row| Some(row.first()),
         |l, _x| Prognoser::remaining(l), Remaining,
-        |a| a.samples.is_finite() && a.soonest.is_finite() && a.latest.is_finite() }
+        |a, each| [a.samples, a.soonest, a.latest].into_iter().for_each(each) }
     };
     (clusterer $Any:ty) => {
         family! { @ $Any, "clusterer", |row| row.sample(),
-        |l, x| Clusterer::assign_one(l, x), u8, |_a| true }
+        |l, x| Clusterer::assign_one(l, x), u8, |a, each| each(f32::from(*a)) }
     };
     (fuser $Any:ty) => {
         family! { @ $Any, "fuser", |row| row.sample(),
-        |l, x| Fuser::fuse(l, x), f32, |a| a.is_finite() }
+        |l, x| Fuser::fuse(l, x), f32, |a, each| each(*a) }
     };
     (sketch $Any:ty) => {
         family! { @ $Any, "sketch", |row| Some((row.first() * 1000.0) as u64),
-        |l, x| Some(Sketch::estimate_one(l, *x)), f32, |a| a.is_finite() }
+        |l, x| Some(Sketch::estimate_one(l, *x)), f32, |a, each| each(*a),
+        |l, _x, each| each(Some(Sketch::estimate_one(l, 1))) }
     };
     (regressor $Any:ty) => {
         family! { @answers $Any, "regressor", f32, |row| Some((row.sample()?, row.target)),
-        |l, x| Regressor::predict_one(l, &x.0), f32, |a| a.is_finite() }
+        |l, x| Regressor::predict_one(l, &x.0), f32, |a, each| each(*a) }
     };
     (recommender $Any:ty) => {
         family! { @answers $Any, "recommender", u16,
         |row| Some((row.sample()?, row.index as u16 & 63)),
-        |l, x| Recommender::recommend_one(l, &x.0), Recommendation, |a| a.similarity.is_finite() }
+        |l, x| Recommender::recommend_one(l, &x.0), Recommendation,
+        |a, each| [f32::from(a.key), a.similarity].into_iter().for_each(each) }
     };
     (classifier $Any:ty) => {
         family! { @answers $Any, "classifier", u8, |row| Some((row.sample()?, row.label)),
         |l, x| Classifier::proba_one(l, &x.0), <$Any as Classifier>::Shares,
-        |a| a.as_ref().iter().all(|v| v.is_finite()) }
+        |a, each| a.as_ref().iter().for_each(|v| each(*v)),
+        |l, x, each| each(Classifier::predict_one(l, &x.0).map(f32::from)) }
     };
     (@ $Any:ty, $role:literal, |$row:ident| $event:expr, |$l:ident, $x:ident| $ask:expr, $answer:ty,
-        |$a:ident| $finite:expr) => {
+        |$a:ident, $each:ident| $figures:expr $(, |$o:ident, $ox:ident, $oeach:ident| $more:expr)?) => {
         impl Family for $Any {
             type Event = <$Any as Learner>::Input;
             fn learn(&mut self, event: &Self::Event) {
@@ -233,11 +257,12 @@ macro_rules! family {
             fn restart(&mut self) {
                 Learner::reset(self);
             }
-            family! { @body $Any, $role, |$row| $event, |$l, $x| $ask, $answer, |$a| $finite }
+            family! { @body $Any, $role, |$row| $event, |$l, $x| $ask, $answer, |$a, $each| $figures
+                $(, |$o, $ox, $oeach| $more)? }
         }
     };
     (@answers $Any:ty, $role:literal, $target:ty, |$row:ident| $event:expr, |$l:ident, $x:ident| $ask:expr,
-        $answer:ty, |$a:ident| $finite:expr) => {
+        $answer:ty, |$a:ident, $each:ident| $figures:expr $(, |$o:ident, $ox:ident, $oeach:ident| $more:expr)?) => {
         impl Family for $Any {
             type Event = (Sample<WIDTH>, $target);
             fn learn(&mut self, event: &Self::Event) {
@@ -246,11 +271,12 @@ macro_rules! family {
             fn restart(&mut self) {
                 Supervised::reset(self);
             }
-            family! { @body $Any, $role, |$row| $event, |$l, $x| $ask, $answer, |$a| $finite }
+            family! { @body $Any, $role, |$row| $event, |$l, $x| $ask, $answer, |$a, $each| $figures
+                $(, |$o, $ox, $oeach| $more)? }
         }
     };
     (@body $Any:ty, $role:literal, |$row:ident| $event:expr, |$l:ident, $x:ident| $ask:expr, $answer:ty,
-        |$a:ident| $finite:expr) => {
+        |$a:ident, $each:ident| $figures:expr $(, |$o:ident, $ox:ident, $oeach:ident| $more:expr)?) => {
         type Answer = $answer;
         const ROLE: &'static str = $role;
         const NAME: &'static str = <$Any>::FAMILY;
@@ -265,8 +291,18 @@ macro_rules! family {
             let $l = self;
             $ask
         }
-        fn is_finite($a: &Self::Answer) -> bool {
-            $finite
+        fn figures($a: &Self::Answer, $each: &mut dyn FnMut(f32)) {
+            $figures
+        }
+        fn observe(&self, event: &Self::Event, each: &mut dyn FnMut(Option<f32>)) {
+            match self.answer(event) {
+                Some(answer) => Self::figures(&answer, &mut |figure| each(Some(figure))),
+                None => each(None),
+            }
+            $(
+                let ($o, $ox, $oeach) = (self, event, each);
+                $more
+            )?
         }
     };
 }
