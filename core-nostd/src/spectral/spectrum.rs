@@ -7,6 +7,16 @@ use super::bounded;
 use super::fft::{real_fft, square, twiddles};
 
 /// How a block is faded in and out before its transform.
+/// ```
+/// use brooklet_core::spectral::{Spectrum, Taper};
+/// use brooklet_core::traits::Learner;
+/// let leaks = |taper| {
+///     let mut spectrum = Spectrum::<64>::new(taper);
+///     for i in 0..64u8 { spectrum.learn_one(&brooklet_core::math::sin(f32::from(i) * 0.45)); } // 4.6 periods
+///     spectrum.powers().unwrap()[20]
+/// };
+/// assert!(leaks(Taper::Hann) < 0.01 * leaks(Taper::None));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Taper {
     /// Not at all: right for whole periods in a block, otherwise every peak leaks over the whole spectrum.

@@ -28,7 +28,7 @@ type Scaled<const N: usize, S> = Then<StandardScaler<N, 5000>, S>;
 
 registry! {
     /// Any registered scorer of `N` features; feed raw channels.
-    scorer AnyScorer<const N: usize>: family "scorer", kind 21 {
+    scorer AnyScorer<const N: usize>: family "scorer", kind 21 in "brooklet_core::anomaly" {
         /// Distance from the running mean in units of the covariance of 5000 samples.
         "mahalanobis" => Mahalanobis(Mahalanobis<N, 5000>) = Mahalanobis::new(0.01),
         /// 10 half-space trees of height 8 on standardised features, window 250.
