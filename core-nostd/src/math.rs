@@ -224,6 +224,15 @@ pub const fn min(a: f32, b: f32) -> f32 {
     if a < b { a } else { b }
 }
 
+/// The whole number nearest to `x`, which lies in -0.5 to 4,194,303; of halves the even one. Other numbers give any.
+/// Unlike a conversion with `as`, which saturates, it is two instructions and vectorises.
+#[must_use]
+#[allow(clippy::unnecessary_cast, reason = "the bits of an f64, where this is compiled for it, are more")]
+pub const fn nearest(x: f32) -> u32 {
+    // Where neighbours are 1 apart, the lowest bits are the whole number.
+    (x + 1.0 / f32::EPSILON).to_bits() as u32 & 0x3f_ffff
+}
+
 /// Numbers that are large enough for every sensor and small enough for their squares and sums to stay finite.
 /// ```
 /// use brooklet_core::math::LIMIT;
@@ -285,6 +294,12 @@ mod tests {
         sort(&mut values);
         assert_eq!(values, [-1.0, -0.5, 0.0, 2.0, 2.0, 3.0, 9.0]);
         sort(&mut []);
+    }
+
+    #[test]
+    fn nearest_whole_number() {
+        let whole = [-0.5, 0.0, 0.4, 0.6, 2.5, 65_535.4, 4_194_303.0].map(nearest);
+        assert_eq!(whole, [0, 0, 0, 1, 2, 65_535, 4_194_303]);
     }
 
     #[test]

@@ -34,7 +34,8 @@ fn heading(file: &str) -> String {
 }
 
 fn figure(value: f64) -> String {
-    let text = if value < 10.0 { format!("{value:.1}") } else { format!("{value:.0}") };
+    let text =
+        if value < 10.0 && value.fract() != 0.0 { format!("{value:.1}") } else { format!("{value:.0}") };
     // Groups of three.
     let (whole, rest) = text.split_once('.').unwrap_or((&text, ""));
     let mut grouped = String::new();
@@ -65,18 +66,27 @@ struct Learners {
 impl Visitor for Learners {
     fn family<F: Family>(&mut self) {
         let _ = writeln!(self.text, "\n## {} ({})\n", F::NAME, F::ROLE);
-        self.text.push_str("| name | learner | RAM, bytes | ns | instructions | on Cortex-M4F |\n|---|---|---:|---:|---:|---:|\n");
+        self.text.push_str("| name | learner | RAM, bytes | ns | instructions |");
+        self.text.push_str(if self.cortex.is_empty() {
+            "\n|---|---|---:|---:|---:|\n"
+        } else {
+            " on Cortex-M4F |\n|---|---|---:|---:|---:|---:|\n"
+        });
         for row in F::ROWS {
             let key = format!("{}/{}", F::NAME, row.name);
             let _ = writeln!(
                 self.text,
-                "| `{}` | {} | {} | {} | {} | {} |",
+                "| `{}` | {} | {} | {} | {} |{}",
                 row.name,
                 row.about,
                 figure(row.bytes as f64),
                 cell(self.ns.get(&key)),
                 cell(self.instructions.get(&key)),
-                cell(self.cortex.get(&key)),
+                if self.cortex.is_empty() {
+                    String::new()
+                } else {
+                    format!(" {} |", cell(self.cortex.get(&key)))
+                },
             );
             self.count += 1;
             if let (Some(ns), Some(river)) = (self.ns.get(&key), self.river.get(&key)) {

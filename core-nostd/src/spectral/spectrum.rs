@@ -3,8 +3,8 @@ use serde::{Deserialize, Serialize};
 use crate::math;
 use crate::traits::{Learner, Validate};
 
-use super::bounded;
 use super::fft::{real_fft, square, twiddles};
+use super::{LARGEST, bounded};
 
 /// How a block is faded in and out before its transform.
 /// ```
@@ -129,6 +129,11 @@ impl<const N: usize> Learner for Spectrum<N> {
 
 impl<const N: usize> Validate for Spectrum<N> {
     fn is_valid(&self) -> bool {
-        usize::from(self.filled) <= N && self.block.iter().all(|v| math::abs(*v) <= 1e30)
+        // Samples, or powers.
+        let most = if usize::from(self.filled) == N { 1e30 } else { LARGEST };
+        let collected = self.block.iter().take(usize::from(self.filled));
+        usize::from(self.filled) <= N
+            && self.block.iter().all(|v| math::abs(*v) <= 1e30)
+            && collected.into_iter().all(|v| math::abs(*v) <= most)
     }
 }
