@@ -226,6 +226,9 @@ pub const fn min(a: f32, b: f32) -> f32 {
 
 /// The whole number nearest to `x`, which lies in -0.5 to 4,194,303; of halves the even one. Other numbers give any.
 /// Unlike a conversion with `as`, which saturates, it is two instructions and vectorises.
+/// ```
+/// assert_eq!([0.4, 0.6, 2.5].map(brooklet_core::math::nearest), [0, 1, 2]);
+/// ```
 #[must_use]
 #[allow(clippy::unnecessary_cast, reason = "the bits of an f64, where this is compiled for it, are more")]
 pub const fn nearest(x: f32) -> u32 {
