@@ -233,7 +233,7 @@ pub const fn min(a: f32, b: f32) -> f32 {
 #[allow(clippy::unnecessary_cast, reason = "the bits of an f64, where this is compiled for it, are more")]
 pub const fn nearest(x: f32) -> u32 {
     // Where neighbours are 1 apart, the lowest bits are the whole number.
-    (x + 1.0 / f32::EPSILON).to_bits() as u32 & 0x3f_ffff
+    (x + 1.5 / f32::EPSILON).to_bits() as u32 & 0x3f_ffff
 }
 
 /// Numbers that are large enough for every sensor and small enough for their squares and sums to stay finite.
