@@ -47,7 +47,7 @@ fn extremes<F: Family>() -> Vec<(&'static str, Vec<F::Event>)> {
     let row = |next: &mut dyn FnMut() -> f32, index: usize| Row {
         index: index as u32,
         features: std::array::from_fn(|_| next()),
-        label: (index % 3 == 0).into(),
+        label: index.is_multiple_of(3).into(),
         target: next(),
     };
     let repeat = |values: &[f32], len: usize| -> Vec<F::Event> {
