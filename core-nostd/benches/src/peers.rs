@@ -299,13 +299,13 @@ fn races(d: Rows) -> Vec<Race> {
     race(
         "half-space trees 10 x h8",
         2.5,
-        ours::scorer(d, anomaly::HalfSpaceTrees::<WIDTH, 10, 255>::new(250, 1)),
+        ours::scorer(d, anomaly::HalfSpaceTrees::<WIDTH, 10, 256>::new(250, 1)),
         vec![half_space(10, 8)],
     );
     race(
         "half-space trees 25 x h15",
         2.5,
-        ours::scorer(d, anomaly::HalfSpaceTrees::<WIDTH, 25, 32_767>::new(250, 1)),
+        ours::scorer(d, anomaly::HalfSpaceTrees::<WIDTH, 25, 32_768>::new(250, 1)),
         vec![half_space(25, 15)],
     );
     race(

@@ -8,6 +8,10 @@ use crate::traits::{Classifier, Supervised, Validate};
 use super::gaussian_observer::{MOST, Observer};
 
 /// How a leaf predicts.
+/// ```
+/// use brooklet_core::classify::{Growth, LeafPrediction};
+/// assert_eq!(Growth::DEFAULT.prediction, LeafPrediction::Adaptive);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LeafPrediction {
     /// The class seen most in the leaf.
@@ -19,6 +23,11 @@ pub enum LeafPrediction {
 }
 
 /// When and how a Hoeffding tree grows.
+/// ```
+/// use brooklet_core::classify::{Growth, LeafPrediction};
+/// let growth = Growth { grace: 100.0, prediction: LeafPrediction::Majority, ..Growth::DEFAULT };
+/// assert_eq!((growth.tau, Growth::EAGER.grace), (0.05, 50.0));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Growth {
     /// Weight that a leaf sees between two attempts to split it, 1 to 1e6.
@@ -246,6 +255,14 @@ impl<const N: usize, const C: usize, const LEAVES: usize, const ACTIVE: usize, c
     }
 
     /// Learns a sample that counts `weight` times; less than 0.001 is nothing, 1000 is the most.
+    /// ```
+    /// use brooklet_core::classify::{Growth, HoeffdingTree};
+    /// use brooklet_core::{sample::Sample, traits::Classifier};
+    /// let (mut tree, x) = (HoeffdingTree::<1, 2, 4, 4>::new(Growth::DEFAULT), Sample::new([0.0]).unwrap());
+    /// tree.learn_weighted(&x, 0, 1.0);
+    /// tree.learn_weighted(&x, 1, 3.0);
+    /// assert!((tree.proba_one(&x).unwrap()[1] - 0.75).abs() < 1e-6);
+    /// ```
     pub fn learn_weighted(&mut self, x: &Sample<N>, y: u8, weight: f32) {
         if usize::from(y) >= C || !(1e-3..).contains(&weight) {
             return;

@@ -66,6 +66,11 @@ impl<const N: usize> VectorBaseline<N> {
     }
 
     /// Squared Mahalanobis distance; `None` in phase I.
+    /// ```
+    /// use brooklet_core::{sample::Sample, spc::VectorBaseline};
+    /// let baseline = VectorBaseline::given([1.0, 2.0], [[4.0, 0.0], [0.0, 1.0]]);
+    /// assert_eq!(baseline.distance(&Sample::new([3.0, 4.0]).unwrap()), Some(5.0)); // 1² + 2²
+    /// ```
     #[must_use]
     pub fn distance(&self, x: &Sample<N>) -> Option<f32> {
         Some(self.transform_one(x)?.values().iter().map(|w| w * w).sum())

@@ -68,7 +68,7 @@ fn half_space_trees() {
     }
     let splits = GivenSplits::<3, 5, 31>::new(&features, &thresholds).unwrap();
     // What f32 can resolve of a number near 1.
-    scorer(&golden("anomaly/half_space_trees", 1e-12, 1e-7), HalfSpaceTrees::<3, 5, 31, _>::with_splits(splits, 100));
+    scorer(&golden("anomaly/half_space_trees", 1e-12, 1e-7), HalfSpaceTrees::<3, 5, 32, _>::with_splits(splits, 100));
 }
 
 #[test]
