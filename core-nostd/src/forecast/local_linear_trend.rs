@@ -119,7 +119,8 @@ impl Validate for LocalLinearTrend {
             && math::abs(self.level) <= math::LIMIT
             && math::abs(self.slope) <= math::LIMIT
             && (0.0..=1.0).contains(&level)
-            && math::abs(both) <= 1e7
+            // Below 0 it could make a variance negative; learning never does.
+            && (0.0..=1e7).contains(&both)
             && (0.0..=1e7).contains(&slope)
             && self.errors.is_valid()
             && self.seen <= 2
