@@ -41,6 +41,11 @@ macro_rules! families {
                 fn extremes_stay_finite_and_valid() {
                     super::with_room(super::extremes_stay_finite_and_valid::<$Any>);
                 }
+
+                #[test]
+                fn hostile_states_are_refused_or_harmless() {
+                    super::with_room(super::hostile_states_are_refused_or_harmless::<$Any>);
+                }
             }
         )+
 
@@ -217,6 +222,9 @@ fn extremes_stay_finite_and_valid<F: Family>() {
                     said.iter().flatten().all(|figure| figure.is_finite()),
                     "{name}, {stream_name}, {i}: {said:?}"
                 );
+                // A state may be stored after any sample.
+                let looked_at = i < 200 || i % 97 == 0;
+                assert!(!looked_at || learner.is_valid(), "{name}, {stream_name}, {i}: {learner:?}");
             }
             assert!(learner.is_valid(), "{name}, {stream_name}: {learner:?}");
             let again: F =
@@ -224,6 +232,52 @@ fn extremes_stay_finite_and_valid<F: Family>() {
             assert!(again == learner, "{name}, {stream_name}");
         });
     }
+}
+
+/// Bytes of a state with a few of them changed, at random or to numbers that break things: what is then still a valid
+/// state says finite numbers, whatever comes, and starts over.
+fn hostile_states_are_refused_or_harmless<F: Family>() {
+    let numbers = [0.0, -0.0, -1.0, 1e-45, 1e-30, 1e9, 1e15, 1e18, 1e30, f32::MAX, f32::MIN, f32::NAN];
+    let times = if cfg!(debug_assertions) { 20 } else { 100 };
+    each(|name, learner: F| {
+        let ordinary = ordinary::<F>(6, 800);
+        let largest = [f32::MAX, f32::MIN, f32::MAX, 0.0].into_iter().cycle();
+        let wild: Vec<_> = (0..40)
+            .map(|i| {
+                let mut values = largest.clone().skip(i);
+                F::event(&mut || values.next().unwrap(), i)
+            })
+            .collect();
+        let mut rng = Rng::new(8);
+        for learnt in [0, 40, 600] {
+            let mut taught = learner.clone();
+            ordinary[..learnt].iter().for_each(|event| taught.learn(event));
+            let bytes = save(&taught);
+            let (header, checksum) = (20, 4);
+            let state = header..bytes.len() - checksum;
+            for _ in 0..times {
+                let mut bytes = bytes[state.clone()].to_vec();
+                for _ in 0..=rng.next_u64() % 3 {
+                    let at = (rng.next_u64() as usize) % bytes.len();
+                    let number = numbers[(rng.next_u64() as usize) % numbers.len()].to_le_bytes();
+                    let len = if rng.next_u64() % 3 == 0 { 1 } else { 4 };
+                    bytes[at..].iter_mut().zip(number).take(len).for_each(|(byte, new)| *byte = new);
+                }
+                let Ok(mut state) = postcard::from_bytes::<F>(&bytes) else { continue };
+                if !state.is_valid() {
+                    continue;
+                }
+                let found = format!("{name} after {learnt}: {state:?}");
+                for event in ordinary[learnt..].iter().take(60).chain(&wild) {
+                    let said = state.observe(event);
+                    assert!(said.iter().flatten().all(|figure| figure.is_finite()), "{found} says {said:?}");
+                    state.learn(event);
+                }
+                state.start_over();
+                assert!(state.is_valid(), "{found} started over is {state:?}");
+            }
+        }
+    });
 }
 
 fn checksums<F: Family>() -> BTreeMap<String, u32> {
@@ -241,6 +295,30 @@ fn checksums<F: Family>() -> BTreeMap<String, u32> {
         bits_of.insert(format!("{}/{name}", F::family()), digest.finalize());
     });
     bits_of
+}
+
+/// A class beyond the last is not learnt, and one class alone is learnt without harm.
+#[test]
+fn answers_that_are_no_class() {
+    use brooklet_core::traits::{Classifier, Supervised, Validate};
+    with_room(|| {
+        each(|name, learner: brooklet_core::classify::AnyClassifier<4, 3>| {
+            let (mut learner, fresh) = (learner.clone(), learner);
+            for (x, _) in ordinary::<brooklet_core::classify::AnyClassifier<4, 3>>(7, 20) {
+                for class in [3, 4, u8::MAX] {
+                    learner.learn_one(&x, &class);
+                }
+                assert!(learner == fresh && learner.predict_one(&x).is_none(), "{name}");
+            }
+            for (x, _) in ordinary::<brooklet_core::classify::AnyClassifier<4, 3>>(7, 500) {
+                learner.learn_one(&x, &1);
+                let shares = learner.proba_one(&x).unwrap();
+                let sum: f32 = shares.iter().sum();
+                assert!((sum - 1.0).abs() < 1e-5 && learner.is_valid(), "{name}: {shares:?}");
+                assert_eq!(learner.predict_one(&x), Some(1), "{name}: {shares:?}");
+            }
+        });
+    });
 }
 
 /// Events of each role's input, made of numbers.
