@@ -40,6 +40,9 @@ pub struct LocalLinearTrend {
 }
 
 impl LocalLinearTrend {
+    /// No variance goes beyond.
+    const MOST: f32 = 1e7;
+
     /// Nothing learnt.
     #[must_use]
     pub const fn new(level_ratio: f32, slope_ratio: f32) -> Self {
@@ -84,8 +87,10 @@ impl Learner for LocalLinearTrend {
             }
             _ => {
                 let [level, both, slope] = self.variances;
-                let level = level + 2.0 * both + slope + self.level_ratio;
-                let (both, slope) = (both + slope, slope + self.slope_ratio);
+                // The bounds are those of a forged state; no sample leads to them.
+                let level = math::max(level + 2.0 * both + slope + self.level_ratio, 0.0);
+                let both = math::clamp(both + slope, -Self::MOST, Self::MOST);
+                let slope = math::min(slope + self.slope_ratio, Self::MOST);
                 let spread = 1.0 / (level + 1.0);
                 let (level_gain, slope_gain) = (level * spread, both * spread);
                 let expected = self.level + self.slope;
@@ -120,8 +125,8 @@ impl Validate for LocalLinearTrend {
             && math::abs(self.slope) <= math::LIMIT
             && (0.0..=1.0).contains(&level)
             // Below 0 it could make a variance negative; learning never does.
-            && (0.0..=1e7).contains(&both)
-            && (0.0..=1e7).contains(&slope)
+            && (0.0..=Self::MOST).contains(&both)
+            && (0.0..=Self::MOST).contains(&slope)
             && self.errors.is_valid()
             && self.seen <= 2
     }

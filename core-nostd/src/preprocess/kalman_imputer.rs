@@ -39,6 +39,8 @@ pub struct KalmanImputer {
 impl KalmanImputer {
     /// From here on a gap's length makes no difference; squares stay finite.
     const VAGUE: f32 = 1e12;
+    /// No variance goes beyond.
+    const MOST: f32 = 1e14;
 
     /// Nothing seen.
     #[must_use]
@@ -67,7 +69,10 @@ impl Learner for KalmanImputer {
         self.level = self.next();
         let [mut a, mut b, mut c] = self.p;
         if a < Self::VAGUE {
-            (a, b, c) = (a + 2.0 * b + c + self.level_noise, b + c, c + self.trend_noise);
+            // The bounds are those of a forged state; no sample leads to them.
+            a = math::clamp(a + 2.0 * b + c + self.level_noise, 0.0, Self::MOST);
+            b = math::clamp(b + c, -Self::MOST, Self::MOST);
+            c = math::min(c + self.trend_noise, Self::MOST);
         }
         if let Some(x) = x {
             let surprise = x - self.level;
@@ -100,8 +105,8 @@ impl Validate for KalmanImputer {
             && settings.contains(&self.trend_noise)
             && math::abs(self.level) <= math::LIMIT
             && math::abs(self.trend) <= math::LIMIT
-            && (0.0..=1e2 * Self::VAGUE).contains(&a)
-            && (0.0..=1e2 * Self::VAGUE).contains(&c)
-            && math::abs(b) <= 1e2 * Self::VAGUE
+            && (0.0..=Self::MOST).contains(&a)
+            && (0.0..=Self::MOST).contains(&c)
+            && math::abs(b) <= Self::MOST
     }
 }

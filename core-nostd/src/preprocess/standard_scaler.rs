@@ -111,10 +111,13 @@ impl<const N: usize, const HORIZON: u32> Transformer for StandardScaler<N, HORIZ
 
 impl<const N: usize, const HORIZON: u32> Validate for StandardScaler<N, HORIZON> {
     fn is_valid(&self) -> bool {
+        let [lost_mean, lost_var] = &self.lost;
         self.n <= HORIZON
             && self.mean.iter().all(|mean| math::abs(*mean) <= 2.0 * math::LIMIT)
             && self.var.iter().all(|var| (0.0..=1e37).contains(var))
-            && self.lost.iter().flatten().all(|lost| math::abs(*lost) <= 1e36)
+            // A last digit of the largest.
+            && lost_mean.iter().all(|lost| math::abs(*lost) <= 1e12)
+            && lost_var.iter().all(|lost| math::abs(*lost) <= 1e30)
     }
 }
 

@@ -100,7 +100,7 @@ impl<const BINS: usize, const NEGATIVE_BINS: usize> DdSketch<BINS, NEGATIVE_BINS
 
     /// What a bin stands for: in the middle of its ends, relatively.
     fn worth(&self, key: i32) -> f32 {
-        (1.0 - self.accuracy) * math::pow(2.0, key as f32 / self.bins_an_octave)
+        math::limit((1.0 - self.accuracy) * math::pow(2.0, key as f32 / self.bins_an_octave))
     }
 }
 

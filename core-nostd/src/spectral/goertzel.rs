@@ -10,8 +10,8 @@ use super::{LARGEST, bounded};
 /// The amplitude at one frequency, over blocks of `BLOCK` samples.
 ///
 /// Formula: `s0 = x + 2 cos(w) s1 - s2` for each sample, and at the end of a block
-/// `amplitude = 2 / BLOCK sqrt(s1² + s2² - 2 cos(w) s1 s2)`: one bin of a Fourier transform, at any frequency. `x` is
-/// taken relative to the first sample of its block, so that a large offset does not drown the rest.
+/// `amplitude = 2 / BLOCK sqrt(s1² + s2² - 2 cos(w) s1 s2)` (half of that at 0 and 0.5): one bin of a Fourier transform, at
+/// any frequency. `x` is taken relative to the first sample of its block, so that a large offset does not drown the rest.
 ///
 /// Right for a known tone: mains hum, a blade or tooth frequency. Sharp to `1 / BLOCK` cycles a sample; exact for
 /// frequencies that fit a whole number of times into a block, others leak. Near 0 and 0.5 rounding grows like the square
@@ -50,6 +50,12 @@ impl<const BLOCK: u16> Goertzel<BLOCK> {
         // The cosine follows with the first sample: it is not for the compiler to work out.
         Self { frequency, twice_cos: 0.0, first: 0.0, s1: 0.0, s2: 0.0, seen: 0, amplitude: None }
     }
+
+    /// Amplitude by the transform's magnitude: all of a tone at half the rate is in its bin, elsewhere half of it.
+    fn scale(&self) -> f32 {
+        let parts = if 0.0 < self.frequency && self.frequency < 0.5 { 2.0 } else { 1.0 };
+        parts / f32::from(BLOCK)
+    }
 }
 
 impl<const BLOCK: u16> Learner for Goertzel<BLOCK> {
@@ -67,9 +73,11 @@ impl<const BLOCK: u16> Learner for Goertzel<BLOCK> {
         self.seen = self.seen.saturating_add(1);
         if self.seen >= BLOCK {
             self.seen = 0;
-            let (s1, s2) = (self.s1, self.s2);
+            // Near 0 and 0.5 the sums of long blocks are so large that their squares are infinite.
+            let scale = self.scale();
+            let (s1, s2) = (math::limit(scale * self.s1), math::limit(scale * self.s2));
             let power = math::max(s1 * s1 + s2 * s2 - self.twice_cos * s1 * s2, 0.0);
-            self.amplitude = Some(2.0 / f32::from(BLOCK) * math::sqrt(power));
+            self.amplitude = Some(math::sqrt(power));
         }
     }
 
@@ -89,7 +97,8 @@ impl<const BLOCK: u16> Statistic for Goertzel<BLOCK> {
 impl<const BLOCK: u16> Validate for Goertzel<BLOCK> {
     fn is_valid(&self) -> bool {
         // At frequency 0 the sums of sums grow to twice the square of the block's length.
-        let bound = 1e10 * LARGEST;
+        let summed = f32::from(if self.seen > 0 { self.seen } else { BLOCK });
+        let bound = 4.0 * LARGEST * summed * summed;
         (0.0..=0.5).contains(&self.frequency)
             && math::abs(self.twice_cos) <= 2.0
             && math::abs(self.first) <= LARGEST

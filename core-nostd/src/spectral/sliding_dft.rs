@@ -5,12 +5,12 @@ use serde::{Deserialize, Serialize};
 use crate::math;
 use crate::traits::{Learner, Statistic, Validate};
 
-use super::fft::magnitude;
+use super::fft::{magnitude, square};
 use super::{LARGEST, bounded};
 
 /// The amplitude of one bin over the last `N` samples, after every sample.
 ///
-/// Formula: `S = (S + x - oldest) e^(2 pi i bin / N)`, `amplitude = 2 |S| / N`. A second sum is built from nothing during
+/// Formula: `S = (S + x - oldest) e^(2 pi i bin / N)`, `amplitude = 2 |S| / N` (at half the rate `|S| / N`). A second sum is built from nothing during
 /// each turn of the window and takes the place of the first at the turn's end: rounding errors never get older than `2 N`
 /// samples, without a damping factor and without a slow sample once a turn.
 ///
@@ -95,17 +95,22 @@ impl<const N: usize> Statistic for SlidingDft<N> {
     type Output = f32;
 
     fn value(&self) -> Option<f32> {
-        self.full.then(|| 2.0 / N as f32 * magnitude(self.sum))
+        // All of a tone at half the rate is in its bin, elsewhere half of it.
+        let parts = if usize::from(self.bin).saturating_mul(2) == N { 1.0 } else { 2.0 };
+        self.full.then(|| parts / N as f32 * magnitude(self.sum))
     }
 }
 
 impl<const N: usize> Validate for SlidingDft<N> {
     fn is_valid(&self) -> bool {
-        let bound = 1e6 * LARGEST;
+        // Every sample adds its value to one sum and its step to the other.
+        let (turned, all) = (1.01 * LARGEST * f32::from(self.next), 1.01 * LARGEST * N as f32);
+        let renewed = if self.next > 0 { turned } else { all };
         usize::from(self.next) < N
             && (1..=N / 2).contains(&usize::from(self.bin))
-            && self.turn.iter().all(|v| math::abs(*v) <= 1.0)
-            && self.sum.iter().chain(&self.renewed).all(|v| math::abs(*v) <= bound)
+            && square(self.turn) <= 1.000_001
+            && magnitude(self.sum) <= all + 2.0 * turned
+            && magnitude(self.renewed) <= renewed
             && self.values.iter().all(|v| math::abs(*v) <= LARGEST)
     }
 }
@@ -113,6 +118,18 @@ impl<const N: usize> Validate for SlidingDft<N> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_amplitude_at_half_the_rate() {
+        let (mut sliding, mut block) = (SlidingDft::<8>::new(4), crate::spectral::Goertzel::<8>::new(0.5));
+        for i in 0..16 {
+            let x = [3.0, -3.0][i % 2];
+            sliding.learn_one(&x);
+            block.learn_one(&x);
+        }
+        assert!((sliding.value().unwrap() - 3.0).abs() < 1e-5, "{:?}", sliding.value());
+        assert!((block.value().unwrap() - 3.0).abs() < 1e-5, "{:?}", block.value());
+    }
 
     #[test]
     fn a_huge_value_leaves_nothing_behind() {

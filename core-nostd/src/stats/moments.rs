@@ -70,14 +70,16 @@ impl Moments {
     #[must_use]
     pub fn skewness(&self) -> Option<f32> {
         let m2 = self.varied()?;
-        Some(self.m3.value() / m2 / math::sqrt(m2))
+        // No samples have more; nor has a forged state.
+        let most = math::sqrt(self.n as f32);
+        Some(math::clamp(self.m3.value() / m2 / math::sqrt(m2), -most, most))
     }
 
     /// Excess kurtosis of the samples: 0 for normal ones, -2 and up. `None` while all are equal.
     #[must_use]
     pub fn kurtosis(&self) -> Option<f32> {
         let m2 = self.varied()?;
-        Some(self.m4.value() / m2 / m2 - 3.0)
+        Some(math::clamp(self.m4.value() / m2 / m2, 1.0, math::max(self.n as f32, 1.0)) - 3.0)
     }
 
     fn varied(&self) -> Option<f32> {
@@ -202,7 +204,7 @@ macro_rules! shape {
 shape! {
     /// Skewness of all samples: [`Moments::skewness`] as a statistic of its own.
     ///
-    /// Memory: 36 bytes.
+    /// Formula, limits, cost and source: those of [`Moments`]. Memory: 36 bytes.
     /// ```
     /// use brooklet_core::stats::Skewness;
     /// use brooklet_core::traits::{Learner, Statistic};
@@ -216,7 +218,7 @@ shape! {
 shape! {
     /// Excess kurtosis of all samples: [`Moments::kurtosis`] as a statistic of its own.
     ///
-    /// Memory: 36 bytes.
+    /// Formula, limits, cost and source: those of [`Moments`]. Memory: 36 bytes.
     /// ```
     /// use brooklet_core::stats::Kurtosis;
     /// use brooklet_core::traits::{Learner, Statistic};

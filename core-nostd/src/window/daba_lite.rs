@@ -101,6 +101,12 @@ impl<A: Aggregate, const CAP: usize> DabaLite<A, CAP> {
     }
 
     /// Appends what already is an aggregate, as if it were one value; false if the window was full.
+    /// ```
+    /// use brooklet_core::window::{DabaLite, Sum};
+    /// let mut hour = DabaLite::<Sum, 60>::new(); // of minutes
+    /// for minute in [10.0, 20.0] { hour.insert_partial(minute); }
+    /// assert_eq!(hour.lower(), Some(30.0));
+    /// ```
     pub fn insert_partial(&mut self, partial: A::Partial) -> bool {
         if self.is_full() {
             return false;
@@ -180,10 +186,16 @@ impl<A: Aggregate, const CAP: usize> Validate for DabaLite<A, CAP> {
     fn is_valid(&self) -> bool {
         let marks = [self.l, self.r, self.a, self.b, self.e];
         let halves = self.r.checked_sub(self.l) == self.a.checked_sub(self.r);
+        // Every operation moves L by a place, and it is at B when the back is as long as the front.
+        let in_step = match self.b {
+            0 => self.e == 0,
+            b => self.e.checked_sub(b).map(|back| back.saturating_add(1)) == Some(self.l),
+        };
         usize::from(self.front) < CAP
             && usize::from(self.e) <= CAP
             && marks.is_sorted()
             && halves
+            && in_step
             && [&self.middle, &self.back].into_iter().chain(&self.places).all(A::is_sound)
     }
 }

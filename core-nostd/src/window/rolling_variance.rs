@@ -139,6 +139,8 @@ impl<const W: usize> Validate for RollingVariance<W> {
         let (next, len) = (usize::from(self.next), usize::from(self.len));
         next < W
             && (len == W || len == next)
+            && self.sums.iter().take(next).all(|x| math::abs(*x) <= Self::MOST)
+            && math::abs(self.c) <= Self::MOST
             && self.sums.iter().chain([&self.sum, &self.c]).all(|v| math::abs(*v) <= 1e22)
             && self.squares.iter().chain([&self.square]).all(|v| (0.0..=1e38).contains(v))
     }
