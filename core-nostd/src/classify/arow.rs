@@ -81,11 +81,21 @@ impl<const N: usize> Supervised for Arow<N> {
         for (gain, x) in gain.iter_mut().zip(&x) {
             *gain *= x;
         }
-        let beta = 1.0 / (dot(&gain, &x) + self.variance_edge + self.r);
+        let own = self.variance_edge + self.r;
+        let beta = 1.0 / (dot(&gain, &x) + own);
         let step = beta * loss * y;
         self.line.step(&gain, step, step * self.variance_edge);
-        for (variance, gain) in self.variances.iter_mut().zip(&gain) {
-            *variance = math::max(*variance - beta * gain * gain, 0.0);
+        // 1 - beta s z² is the share of all but z in the sum, added up from both ends: as a difference it would have no
+        // digits for a feature that is nearly all of the sum, and a variance of 0 would never learn again.
+        let (mut others, mut before, mut after) = ([0.0; N], own, 0.0);
+        for ((others, gain), x) in others.iter_mut().zip(&gain).zip(&x) {
+            *others = before;
+            before += gain * x;
+        }
+        let features = self.variances.iter_mut().zip(&others).zip(gain.iter().zip(&x));
+        for ((variance, others), (gain, x)) in features.rev() {
+            *variance = math::min(*variance * (beta * (others + after)), *variance);
+            after += gain * x;
         }
         self.variance_edge -= beta * self.variance_edge * self.variance_edge;
     }
@@ -106,5 +116,21 @@ impl<const N: usize> Validate for Arow<N> {
         self.line.is_valid()
             && self.variances.iter().chain([&self.variance_edge]).all(|v| (0.0..=1.0).contains(v))
             && (0.001..=1e6).contains(&self.r)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_features_leave_a_variance_to_learn_with() {
+        for k in 1..1000u16 {
+            let (mut arow, x) = (Arow::<2>::new(1.0), 1000.0 * f32::from(k));
+            arow.learn_one(&Sample::new([x, 1.0]).unwrap(), &true);
+            let square = f64::from(x) * f64::from(x);
+            let ratio = f64::from(arow.variances[0]) / (3.0 / (square + 3.0));
+            assert!((ratio - 1.0).abs() < 1e-5, "{x}: {ratio}");
+        }
     }
 }

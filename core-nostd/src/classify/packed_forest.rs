@@ -55,7 +55,7 @@ pub enum PackedForestError {
     WrongOutputs(u8),
     /// The checksum does not hold.
     Damaged,
-    /// The checksum holds, but a node points out of its tree or a number is not finite.
+    /// The checksum holds, but a node points out of its tree or a number is not finite or beyond ±1e30.
     Invalid,
 }
 
@@ -127,6 +127,11 @@ impl Node {
     }
 }
 
+/// Sums of 65,535 trees stay finite; NaN is not.
+fn is_summable(number: f32) -> bool {
+    (-1e30..=1e30).contains(&number)
+}
+
 /// First node and output of a tree.
 fn tree_of(bytes: [u8; 8]) -> (usize, usize) {
     let [f0, f1, f2, f3, o0, o1, o2, o3] = bytes;
@@ -189,7 +194,7 @@ impl<'a, const N: usize, const C: usize> PackedForest<'a, N, C> {
     }
 
     fn is_possible(&self, outputs: usize) -> bool {
-        let finite = |bytes: &[u8; 4]| f32::from_le_bytes(*bytes).is_finite();
+        let finite = |bytes: &[u8; 4]| is_summable(f32::from_le_bytes(*bytes));
         let ends = self.trees.iter().skip(1).map(|tree| tree_of(*tree).0).chain([self.nodes.len()]);
         !self.trees.is_empty()
             && self.bases.iter().chain(self.rows).all(finite)
@@ -217,7 +222,7 @@ impl<'a, const N: usize, const C: usize> PackedForest<'a, N, C> {
                 .saturating_mul(self.bases.len());
             end <= self.rows.len()
         } else {
-            f32::from_le_bytes(node.payload).is_finite()
+            is_summable(f32::from_le_bytes(node.payload))
         }
     }
 

@@ -103,28 +103,33 @@ impl<const C: usize> ConfusionMatrix<C> {
     /// Cohen's kappa: agreement beyond what chance would give; `None` where chance alone is perfect.
     #[must_use]
     pub fn kappa(&self) -> Option<f32> {
-        let right = self.accuracy()?;
-        let chance = self.products(Self::said, Self::came)?;
-        (chance < 1.0).then(|| (right - chance) / (1.0 - chance))
+        let (wrong, chance) = (self.wrong()?, self.differing(Self::said, Self::came)?);
+        (chance > 0.0).then(|| 1.0 - wrong / chance)
     }
 
     /// Matthews' correlation coefficient; 0 where only one class was predicted or came.
     #[must_use]
     pub fn matthews(&self) -> Option<f32> {
-        let right = self.accuracy()?;
-        let both = self.products(Self::said, Self::came)?;
-        let said = 1.0 - self.products(Self::said, Self::said)?;
-        let came = 1.0 - self.products(Self::came, Self::came)?;
-        let scale = math::sqrt(math::max(said, 0.0)) * math::sqrt(math::max(came, 0.0));
-        Some(if scale > 0.0 { (right - both) / scale } else { 0.0 })
+        let both = self.differing(Self::said, Self::came)?;
+        let (said, came) = (self.differing(Self::said, Self::said)?, self.differing(Self::came, Self::came)?);
+        let scale = math::sqrt(said) * math::sqrt(came);
+        Some(if scale > 0.0 { (both - self.wrong()?) / scale } else { 0.0 })
     }
 
-    /// Sum over the classes of the product of two shares.
-    fn products(&self, a: fn(&Self, u8) -> u64, b: fn(&Self, u8) -> u64) -> Option<f32> {
+    /// Share of wrong predictions, which has digits where nearly all are right.
+    fn wrong(&self) -> Option<f32> {
+        let total = self.total();
+        share(total.saturating_sub(self.right()), total)
+    }
+
+    /// The chance that two draws of a class differ, one by `a` and one by `b`: 1 minus the sum of the products, with the
+    /// digits that this would lose where one class is rare.
+    fn differing(&self, a: fn(&Self, u8) -> u64, b: fn(&Self, u8) -> u64) -> Option<f32> {
         let total = self.total();
         let mut sum = 0.0;
         for class in (0..=u8::MAX).take(C) {
-            sum += share(a(self, class), total)? * share(b(self, class), total)?;
+            let others = total.saturating_sub(b(self, class));
+            sum += share(a(self, class), total)? * share(others, total)?;
         }
         Some(sum)
     }
@@ -178,6 +183,20 @@ impl<const C: usize> Validate for ConfusionMatrix<C> {
 mod tests {
     use super::*;
     use crate::rng::Rng;
+
+    /// A few faults in a million: worked out in f64.
+    #[test]
+    fn rare_classes_keep_their_digits() {
+        let mut matrix = ConfusionMatrix::<2>::new();
+        matrix.counts = [[999_996, 1], [1, 2]];
+        let (said, n) = (3.0f64, 1e6);
+        let chance = (said * said + (n - said) * (n - said)) / (n * n);
+        let wanted = (999_998.0 / n - chance) / (1.0 - chance);
+        for figure in [matrix.kappa(), matrix.matthews()] {
+            let got = f64::from(figure.unwrap());
+            assert!((got - wanted).abs() < 1e-6, "{got} {wanted}");
+        }
+    }
 
     #[test]
     fn merged_is_as_if_one_had_seen_all() {

@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::math;
+use crate::stats::Compensated;
 use crate::traits::{Learner, Statistic, Validate};
 
 /// A forecast's band.
@@ -25,7 +26,7 @@ pub struct Band {
 /// score `high - low + 2 / (1 - level) * (distance of y from the band)`, which is least for the band that is as narrow
 /// as its level allows.
 ///
-/// `level`: the share that the band is meant to hold, 0 to 0.9999. `fading`: 0 to 1. Memory: 24 bytes. Cost: a division.
+/// `level`: the share that the band is meant to hold, 0 to 0.9999. `fading`: 0 to 1. Memory: 36 bytes. Cost: a division.
 /// ```
 /// use brooklet_core::evaluate::{Band, Coverage};
 /// use brooklet_core::traits::{Learner, Statistic};
@@ -39,9 +40,9 @@ pub struct Coverage {
     level: f32,
     fading: f32,
     n: f32,
-    inside: f32,
-    width: f32,
-    score: f32,
+    inside: Compensated,
+    width: Compensated,
+    score: Compensated,
 }
 
 impl Coverage {
@@ -49,13 +50,20 @@ impl Coverage {
     #[must_use]
     pub const fn new(level: f32, fading: f32) -> Self {
         let (level, fading) = (math::clamp(level, 0.0, 0.9999), math::clamp(fading, 0.0, 1.0));
-        Self { level, fading, n: 0.0, inside: 0.0, width: 0.0, score: 0.0 }
+        Self {
+            level,
+            fading,
+            n: 0.0,
+            inside: Compensated::new(),
+            width: Compensated::new(),
+            score: Compensated::new(),
+        }
     }
 
     /// Mean width of the bands.
     #[must_use]
     pub fn width(&self) -> Option<f32> {
-        (self.n > 0.0).then_some(self.width)
+        (self.n > 0.0).then_some(self.width.value())
     }
 
     /// Mean interval score: the smaller the better.
@@ -68,7 +76,7 @@ impl Coverage {
     /// ```
     #[must_use]
     pub fn interval_score(&self) -> Option<f32> {
-        (self.n > 0.0).then_some(self.score)
+        (self.n > 0.0).then_some(self.score.value())
     }
 }
 
@@ -82,9 +90,9 @@ impl Learner for Coverage {
         let rate = 1.0 / self.n;
         let (width, outside) = (high - low, math::max(math::max(low - y, y - high), 0.0));
         let inside = if outside > 0.0 { 0.0 } else { 1.0 };
-        self.inside += rate * (inside - self.inside);
-        self.width += rate * (width - self.width);
-        self.score += rate * (width + 2.0 / (1.0 - self.level) * outside - self.score);
+        self.inside.nudge(rate * self.inside.below(inside));
+        self.width.nudge(rate * self.width.below(width));
+        self.score.nudge(rate * self.score.below(width + 2.0 / (1.0 - self.level) * outside));
     }
 
     fn reset(&mut self) {
@@ -97,7 +105,7 @@ impl Statistic for Coverage {
 
     /// Share inside.
     fn value(&self) -> Option<f32> {
-        (self.n > 0.0).then_some(self.inside)
+        (self.n > 0.0).then_some(self.inside.value())
     }
 }
 
@@ -106,7 +114,7 @@ impl Validate for Coverage {
         (0.0..=0.9999).contains(&self.level)
             && (0.0..=1.0).contains(&self.fading)
             && (0.0..=f32::MAX).contains(&self.n)
-            && (-1e-3..=1.001).contains(&self.inside)
-            && [self.width, self.score].iter().all(|mean| math::abs(*mean) <= 1e6 * math::LIMIT)
+            && self.inside.is_within(1.001)
+            && [self.width, self.score].iter().all(|mean| mean.is_within(1e6 * math::LIMIT))
     }
 }

@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::math;
+use crate::stats::Compensated;
 use crate::traits::{Learner, Statistic, Validate};
 
 /// R²: the share of the answers' variance that the predictions explain, older ones fading.
@@ -10,7 +11,7 @@ use crate::traits::{Learner, Statistic, Validate};
 /// Undefined, so `None`, before the second answer and while all answers are equal. Answers whose mean is far above their
 /// spread cost digits: f32 resolves a deviation of 1e-7 of the mean.
 ///
-/// `fading`: 0 to 1. Memory: 20 bytes. Cost: a division. Input is limited to ±1e15.
+/// `fading`: 0 to 1. Memory: 32 bytes. Cost: a division. Input is limited to ±1e15.
 /// ```
 /// use brooklet_core::evaluate::RSquared;
 /// use brooklet_core::traits::{Learner, Statistic};
@@ -24,9 +25,9 @@ use crate::traits::{Learner, Statistic, Validate};
 pub struct RSquared {
     fading: f32,
     n: f32,
-    mean: f32,
-    var: f32,
-    mse: f32,
+    mean: Compensated,
+    var: Compensated,
+    mse: Compensated,
 }
 
 const LIMIT: f32 = 1e15;
@@ -35,7 +36,13 @@ impl RSquared {
     /// Nothing seen.
     #[must_use]
     pub const fn new(fading: f32) -> Self {
-        Self { fading: math::clamp(fading, 0.0, 1.0), n: 0.0, mean: 0.0, var: 0.0, mse: 0.0 }
+        Self {
+            fading: math::clamp(fading, 0.0, 1.0),
+            n: 0.0,
+            mean: Compensated::new(),
+            var: Compensated::new(),
+            mse: Compensated::new(),
+        }
     }
 }
 
@@ -48,10 +55,10 @@ impl Learner for RSquared {
             (math::clamp(*predicted, -LIMIT, LIMIT), math::clamp(*actual, -LIMIT, LIMIT));
         self.n = 1.0 + self.fading * self.n;
         let rate = 1.0 / self.n;
-        let (error, step) = (predicted - actual, actual - self.mean);
-        self.mse += rate * (error * error - self.mse);
-        self.mean += rate * step;
-        self.var += rate * (step * (actual - self.mean) - self.var);
+        let (error, step) = (predicted - actual, actual - self.mean.value());
+        self.mse.nudge(rate * self.mse.below(error * error));
+        self.mean.nudge(rate * self.mean.below(actual));
+        self.var.nudge(rate * self.var.below(step * (actual - self.mean.value())));
     }
 
     fn reset(&mut self) {
@@ -63,17 +70,16 @@ impl Statistic for RSquared {
     type Output = f32;
 
     fn value(&self) -> Option<f32> {
-        (self.n > 1.0 && self.var > 0.0).then(|| 1.0 - math::min(self.mse / self.var, 1e30))
+        let (mse, var) = (self.mse.value(), self.var.value());
+        (self.n > 1.0 && var > 0.0).then(|| 1.0 - math::min(mse / var, 1e30))
     }
 }
 
 impl Validate for RSquared {
     fn is_valid(&self) -> bool {
-        let square = 0.0..=16.0 * LIMIT * LIMIT;
         (0.0..=1.0).contains(&self.fading)
             && (0.0..=f32::MAX).contains(&self.n)
-            && math::abs(self.mean) <= 2.0 * LIMIT
-            && math::abs(self.var) <= 16.0 * LIMIT * LIMIT
-            && square.contains(&self.mse)
+            && self.mean.is_within(2.0 * LIMIT)
+            && [self.var, self.mse].iter().all(|mean| mean.is_within(16.0 * LIMIT * LIMIT))
     }
 }

@@ -136,7 +136,7 @@ impl<const PERIOD: usize> HoltWinters<PERIOD> {
 
     /// Closes the first period, then takes level and seasons from the first two.
     fn begin(&mut self) {
-        let mean = self.seasons.iter().sum::<f32>() / PERIOD as f32;
+        let mean = math::limit(self.seasons.iter().sum::<f32>() / PERIOD as f32);
         if self.periods == 0 {
             (self.level, self.periods) = (mean, 1);
             return;

@@ -124,7 +124,8 @@ impl Validate for LocalLinearTrend {
             && math::abs(self.level) <= math::LIMIT
             && math::abs(self.slope) <= math::LIMIT
             && (0.0..=1.0).contains(&level)
-            && math::abs(both) <= Self::MOST
+            // Below 0 it could make a variance negative; learning never does.
+            && (0.0..=Self::MOST).contains(&both)
             && (0.0..=Self::MOST).contains(&slope)
             && self.errors.is_valid()
             && self.seen <= 2

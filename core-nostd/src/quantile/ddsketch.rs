@@ -156,6 +156,7 @@ impl<const BINS: usize, const NEGATIVE_BINS: usize> Validate for DdSketch<BINS, 
             && self.bins_an_octave == bins_an_octave(self.accuracy)
             && self.positive.is_valid()
             && self.negative.is_valid()
+            && [self.positive.top, self.negative.top].iter().all(|top| self.worth(*top).is_finite())
     }
 }
 

@@ -11,7 +11,8 @@ use crate::traits::{Regressor, Supervised, Validate};
 /// Formula, `z` being the features and a 1: `g = P z`, `q = forgetting + z g`, `(w, b) += g e / q` with
 /// `e = y - w x - b`, `P = (P - g gᵀ / q) / forgetting`, starting from `P = start I`.
 ///
-/// Learns a line in about `2 N` samples whatever the scale and the correlation of the features; no rate to tune. What
+/// Learns a line in about `2 N` samples whatever the correlation of the features and however large they are; no rate to
+/// tune. A feature below about `1 / sqrt(start)` is held back by the ridge penalty: scale it, or raise `start`. What
 /// the features do not excite, `P` forgets: its trace is therefore kept below ten times its start by not forgetting
 /// while it is there. Rounding could cost `P` its definiteness: it is updated symmetrically to the bit, and starts
 /// over, with the weights kept, should a variance turn negative.
@@ -116,17 +117,19 @@ impl<const N: usize> Supervised for Rls<N> {
 
         // g gᵀ / q as a product of equal factors: P stays symmetric to the bit.
         let root = math::sqrt(inverse);
+        // Rounding may overshoot for a sample, until a variance below 0 lets it start over.
+        let bound = 2.0 * self.bound();
         let grow = if trace < self.bound() { 1.0 / self.forgetting } else { 1.0 };
         let (share, share_edge) = (gain.map(|g| g * root), gain_edge * root);
         for (row, by) in self.inner.iter_mut().zip(&share) {
             for (p, share) in row.iter_mut().zip(&share) {
-                *p = (*p - by * share) * grow;
+                *p = math::clamp((*p - by * share) * grow, -bound, bound);
             }
         }
         for (p, share) in self.edge.iter_mut().zip(&share) {
-            *p = (*p - share * share_edge) * grow;
+            *p = math::clamp((*p - share * share_edge) * grow, -bound, bound);
         }
-        self.corner = (self.corner - share_edge * share_edge) * grow;
+        self.corner = math::clamp((self.corner - share_edge * share_edge) * grow, -bound, bound);
         self.ready = true;
     }
 

@@ -11,7 +11,7 @@ use crate::traits::{Learner, Transformer, Validate};
 /// means and `C` are the running ones of `n` samples, with `1/(n - 1)`.
 ///
 /// Channels that are sums of others are let in: what a channel's own variance does not exceed by 1e-6 counts as that
-/// share. Learn from many more samples than channels: with `n` samples distances come out larger by about `N/n`.
+/// share; so are channels that stand still, whose learnt deviation is at least 1e-6 of their mean. Learn from many more samples than channels: with `n` samples distances come out larger by about `N/n`.
 ///
 /// `n`: 2 to 65,535. Memory: `4 N² + 4 N + 4` bytes. Cost: `N²/2` multiplications; in phase I as many, and at its end
 /// `N³/6`. Input is limited to ±1e15.
@@ -37,6 +37,8 @@ const LIMIT: f32 = 1e15;
 /// Least share of a channel's variance that is its own.
 const OWN: f32 = 1e-6;
 const TINY: f32 = 1e-20;
+/// Deviations below this share of the mean are rounding noise.
+const RESOLUTION: f32 = 1e-6;
 
 impl<const N: usize> VectorBaseline<N> {
     const SHAPE: () = assert!(N > 0);
@@ -126,6 +128,11 @@ impl<const N: usize> Learner for VectorBaseline<N> {
         if self.is_ready() {
             let scale = 1.0 / (f32::from(self.of) - 1.0);
             self.matrix.iter_mut().flatten().for_each(|cell| *cell *= scale);
+            for (i, (row, mean)) in self.matrix.iter_mut().zip(&self.mean).enumerate() {
+                if let Some(variance) = row.get_mut(i) {
+                    *variance = math::max(*variance, RESOLUTION * mean * (RESOLUTION * mean));
+                }
+            }
             self.factor();
         }
     }
@@ -193,6 +200,16 @@ mod tests {
                 assert!((product / 20_000.0 - f32::from(u8::from(i == j))).abs() < 0.06, "{products:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_channel_that_stands_still_may_move_by_a_rounding() {
+        let mut baseline = VectorBaseline::<2>::learnt(50);
+        for i in 0..50u8 {
+            baseline.learn_one(&Sample::new([f32::from(i % 5), 20.1]).unwrap());
+        }
+        let distance = |still: f32| baseline.distance(&Sample::new([2.0, still]).unwrap()).unwrap();
+        assert!(distance(20.1f32.next_up()) < 1.0 && distance(20.2) > 1e6);
     }
 
     #[test]

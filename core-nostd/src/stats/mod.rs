@@ -16,6 +16,7 @@ mod rolling_mad;
 mod sum;
 mod variance;
 
+pub(crate) use compensated::Compensated;
 pub use count::Count;
 pub use covariance::{Correlation, Covariance};
 pub use deviation::Mad;

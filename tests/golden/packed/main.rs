@@ -80,3 +80,20 @@ fn no_bytes_make_it_panic_or_walk_for_ever() {
     }
     assert!((100..2900).contains(&read), "{read} of 3000 could be read");
 }
+
+/// Sums of numbers that are finite each, but not together.
+#[test]
+fn numbers_that_add_up_to_infinity_are_refused() {
+    let crc = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
+    // Two trees of one leaf each, of sums.
+    let mut bytes = b"BKPF\x01\x01\x04\x00\x01\x00\x02\x00\x02\x00\x00\x00\x00\x00\x00\x00".to_vec();
+    for field in [0u32, 0, 1, 0, 0] {
+        bytes.extend(field.to_le_bytes());
+    }
+    for _ in 0..2 {
+        bytes.extend(f32::MAX.to_le_bytes());
+        bytes.extend([0xFF, 0xFF, 0, 0]);
+    }
+    bytes.extend(crc.checksum(&bytes).to_le_bytes());
+    assert_eq!(PackedForest::<4, 1>::new(&bytes).unwrap_err(), PackedForestError::Invalid);
+}

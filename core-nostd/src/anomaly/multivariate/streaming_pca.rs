@@ -7,7 +7,7 @@ use crate::traits::{Learner, Scorer, Validate};
 /// Principal components found on the way; strange is what lies off their plane, or far out in it.
 ///
 /// Formula (CCIPCA): for `k = 1..=K`: `y = u·v_k / |v_k|`, `v_k = (1 - w) v_k + w y u`, `u -= (u·v_k / |v_k|²) v_k`,
-/// starting from `u = x - mean`, with `w = (1 + 2)/n`, never below `1/HORIZON`; `|v_k|` is the variance along `v_k`.
+/// starting from `u = x - mean`, with `w = (1 + 2)/n`, `n` never above `HORIZON`; `|v_k|` is the variance along `v_k`.
 /// `T² = Σ y_k²/|v_k|`, SPE = `|u|²` at the end; raw = `sqrt(T²/K + SPE / mean SPE)`.
 ///
 /// Finds readings that break the linear relations between features. Features weigh by their variances: feed
@@ -84,7 +84,7 @@ impl<const N: usize, const K: usize, const HORIZON: u32> StreamingPca<N, K, HORI
         &self.components
     }
 
-    /// Distances in the plane and off it; both 0 before the first sample.
+    /// Distances in the plane and off it; before the first sample, the plane is the point 0.
     #[must_use]
     pub fn residual(&self, x: &Sample<N>) -> Residual {
         let mut u = self.centred(x);
