@@ -371,6 +371,31 @@ impl Event for Moment {
     }
 }
 
+/// A value on a clock that is no better than clocks are: bursts of seconds, pauses of minutes, times that stand still, come
+/// late, are missing, and twice a clock that is set back for good.
+#[derive(Clone, Debug)]
+struct Clocked(Moment);
+
+impl Event for Clocked {
+    fn of(next: &mut dyn FnMut() -> f32, index: usize) -> Self {
+        let i = index as i64;
+        let value = next();
+        // 20 samples a burst, four minutes from one to the next; every fifth pause is long.
+        let (burst, place) = (i / 20, i % 20);
+        let seconds = burst * 240 + burst / 5 * 1200 + place * 7;
+        let set_back =
+            [(400, 7200), (800, 86_400)].iter().filter(|(from, _)| i >= *from).map(|(_, s)| s).sum::<i64>();
+        let time = match i % 37 {
+            11 => None,
+            17 => Some(seconds - 95),
+            23 => Some(seconds - 7),
+            _ => Some(seconds),
+        };
+        let time = time.map(|s| 1_700_000_000_000 + 1000 * (s - set_back));
+        Self(Moment::new(value, if i % 1111 == 1110 { Some(i64::MAX) } else { time }).unwrap())
+    }
+}
+
 impl<const N: usize> Event for Sample<N> {
     fn of(next: &mut dyn FnMut() -> f32, _: usize) -> Self {
         Self::new(std::array::from_fn(|_| next())).unwrap()

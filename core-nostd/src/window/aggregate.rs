@@ -224,7 +224,7 @@ impl Moments {
     }
 
     pub(crate) fn is_sound(&self) -> bool {
-        math::abs(self.mean) <= 2.0 * math::LIMIT && (0.0..=f32::MAX).contains(&self.var)
+        math::abs(self.mean) <= 2.0 * math::LIMIT && (0.0..=1e37).contains(&self.var)
     }
 }
 

@@ -33,8 +33,12 @@ macro_rules! role {
         });
     };
     (windower $Any:ty) => {
-        super::roles::role!(@learner $Any, Moment, |l, _x| match l.closed() {
-            Some(w) => w.figures().into_iter().map(Some).collect(),
+        super::roles::role!(@family $Any, super::Clocked, |m, e| m.learn_one(&e.0), |l, _x| match l.closed() {
+            Some(w) => {
+                assert!(w.count > 0 && w.start <= w.end, "{w:?}");
+                let length = w.end.saturating_sub(w.start) as f32;
+                w.figures().into_iter().chain([w.count as f32, length]).map(Some).collect()
+            }
             None => vec![None],
         });
     };
