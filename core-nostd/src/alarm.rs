@@ -37,6 +37,11 @@ const ACCEPTED_SAMPLES: f32 = 2_000.0;
 const ACCEPTED_HOURS: f32 = 24.0;
 
 /// What a user sets; shared by channels, so not part of the state.
+/// ```
+/// use brooklet_core::alarm::{Alarm, Settings};
+/// let calm = Settings { threshold: 4.0, ..Settings::DEFAULT };
+/// assert_eq!(Alarm::new().threshold(&calm), 4.0);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
     /// Evidence in powers of ten from which a young, quiet channel rings; 0.5 to 20, default 2.2. Half of it ends an
@@ -58,6 +63,13 @@ impl Default for Settings {
 }
 
 /// What one sample did to the alarm.
+/// ```
+/// use brooklet_core::alarm::{Alarm, Change, Settings};
+/// let settings = Settings { warm_up: Some(2), ..Settings::DEFAULT };
+/// let mut alarm = Alarm::new();
+/// let changes = [5.0, 5.0, 5.0].map(|evidence| alarm.step(evidence, None, &settings));
+/// assert_eq!(changes, [Change::None, Change::Fired, Change::Noticed]); // warming up, rings, pauses
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
     /// Nothing.
@@ -69,6 +81,14 @@ pub enum Change {
 }
 
 /// The state between samples. Memory: 48 bytes.
+/// ```
+/// use brooklet_core::alarm::{Alarm, Change, Settings};
+/// let mut alarm = Alarm::new();
+/// for _ in 0..600 { alarm.step(0.0, None, &Settings::DEFAULT); }
+/// assert_eq!(alarm.step(6.0, None, &Settings::DEFAULT), Change::Fired);
+/// let quiet = (1..100).find(|_| alarm.settle(0.0, &Settings::DEFAULT));
+/// assert_eq!((quiet, alarm.is_open()), (Some(12), false)); // twelve quiet samples end an alert
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Alarm {
     period: Period,
@@ -104,6 +124,12 @@ impl Alarm {
     }
 
     /// Samples seen, and how many it takes before the first alert.
+    /// ```
+    /// use brooklet_core::alarm::{Alarm, Settings};
+    /// let mut alarm = Alarm::new();
+    /// for i in 0..10 { alarm.step(0.0, Some(i * 900_000), &Settings::DEFAULT); } // a quarter of an hour apart
+    /// assert_eq!(alarm.warm_up(&Settings::DEFAULT), (10, 192)); // two days
+    /// ```
     #[must_use]
     pub fn warm_up(&self, settings: &Settings) -> (u32, u32) {
         let hours = (SILENT_HOURS * self.an_hour()).clamp(SILENT_LEAST, SILENT_MOST);

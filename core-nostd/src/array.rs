@@ -9,6 +9,12 @@ use serde::ser::SerializeTuple;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Writes the elements in order.
+/// ```
+/// #[derive(serde::Serialize)]
+/// struct Long(#[serde(with = "brooklet_core::array")] [u8; 40]);
+/// let mut bytes = [0; 64];
+/// assert_eq!(postcard::to_slice(&Long([7; 40]), &mut bytes).unwrap(), [7; 40]);
+/// ```
 ///
 /// # Errors
 /// Whatever the serializer reports.
@@ -24,6 +30,12 @@ pub fn serialize<S: Serializer, T: Serialize, const N: usize>(
 }
 
 /// Reads exactly `N` elements.
+/// ```
+/// #[derive(Debug, serde::Deserialize)]
+/// struct Long(#[serde(with = "brooklet_core::array")] [u8; 40]);
+/// assert_eq!(postcard::from_bytes::<Long>(&[7; 40]).unwrap().0, [7; 40]);
+/// assert!(postcard::from_bytes::<Long>(&[7; 39]).is_err());
+/// ```
 ///
 /// # Errors
 /// Fewer than `N` elements, or whatever the deserializer reports.
@@ -68,6 +80,12 @@ pub mod nested {
     }
 
     /// Writes the rows in order.
+    /// ```
+    /// #[derive(serde::Serialize)]
+    /// struct Matrix(#[serde(with = "brooklet_core::array::nested")] [[u8; 2]; 40]);
+    /// let mut bytes = [0; 128];
+    /// assert_eq!(postcard::to_slice(&Matrix([[1, 2]; 40]), &mut bytes).unwrap()[..4], [1, 2, 1, 2]);
+    /// ```
     ///
     /// # Errors
     /// Whatever the serializer reports.
@@ -79,6 +97,11 @@ pub mod nested {
     }
 
     /// Reads exactly `N` rows of `M` elements.
+    /// ```
+    /// #[derive(Debug, serde::Deserialize)]
+    /// struct Matrix(#[serde(with = "brooklet_core::array::nested")] [[u8; 2]; 40]);
+    /// assert_eq!(postcard::from_bytes::<Matrix>(&[7; 80]).unwrap().0[39], [7, 7]);
+    /// ```
     ///
     /// # Errors
     /// Fewer elements, or whatever the deserializer reports.

@@ -15,7 +15,7 @@
 //! | layer | modules | what it holds |
 //! |---|---|---|
 //! | ground | [`math`], [`rng`], [`mod@array`] | the only door to `libm`, seeded random numbers, serde for `[T; N]` |
-//! | values and roles | [`sample`], [`traits`], [`compose`] | finite input by construction; what a learner can do; static pipelines |
+//! | values and roles | [`sample`], [`traits`], [`compose`], [`registry`] | finite input by construction; what a learner can do; static pipelines; any learner by its name |
 //! | parts | [`stats`], [`window`], [`quantile`], [`preprocess`], [`spectral`], [`linear`] | running statistics, windows and transformers |
 //! | keys and events | [`sketch`], [`pattern`] | counts over many keys; patterns of events |
 //! | detectors | [`anomaly`] | from a reading to evidence, in powers of ten |
@@ -25,6 +25,50 @@
 //! | judgement | [`fuse`], [`evaluate`], [`recommend`] | one score from several, how good predictions are, what helped before |
 //! | decision | [`alarm`], [`monitor`] | from evidence to alerts: the one step that firmware and gateway share |
 //! | edge | [`message`], [`snapshot`] | what goes over a wire or into flash |
+//!
+//! # Which learner for which question
+//! [Any of them by its name](registry), with its memory and its time; families hold them in an enum.
+//!
+//! | question | learner |
+//! |---|---|
+//! | is this reading of one channel normal? | [`DefaultDetector`](anomaly::DefaultDetector) in a [`Monitor`](monitor::Monitor); less memory: [`ZScore`](anomaly::ZScore), [`TailRank`](anomaly::TailRank) |
+//! | .. of several channels together? | [`HalfSpaceTrees`](anomaly::HalfSpaceTrees), [`Loda`](anomaly::Loda); of related ones: [`Mahalanobis`](anomaly::Mahalanobis), [`StreamingPca`](anomaly::StreamingPca) |
+//! | .. and how rare is that score? | [`Calibrated`](anomaly::Calibrated); where to ring: [`Spot`](threshold::Spot), [`AlertBudget`](threshold::AlertBudget) |
+//! | several detectors, one answer? | [`Fisher`](fuse::Fisher), [`Cauchy`](fuse::Cauchy), [`Hedge`](fuse::Hedge) |
+//! | has the stream changed? | [`Adwin`](drift::Adwin), [`PageHinkley`](drift::PageHinkley); in its shape: [`Kswin`](drift::Kswin); a learner's errors: [`HddmA`](drift::HddmA) |
+//! | is the process in control? | [`Shewhart`](spc::Shewhart), [`Cusum`](drift::Cusum); several channels: [`Mewma`](spc::Mewma), [`HotellingT2`](spc::HotellingT2) |
+//! | what comes next? | [`HoltWinters`](forecast::HoltWinters) with a cycle, [`LocalLevel`](forecast::LocalLevel) and [`LocalLinearTrend`](forecast::LocalLinearTrend) without; short memory: [`Autoregression`](forecast::Autoregression) |
+//! | how long until a limit? | [`TimeToLimit`](prognose::TimeToLimit) over any forecaster; wear: [`WienerLife`](prognose::WienerLife), [`ExponentialDegradation`](prognose::ExponentialDegradation) |
+//! | which class? | [`HoeffdingTree`](classify::HoeffdingTree), [`GaussianNb`](classify::GaussianNb), [`Softmax`](classify::Softmax); drifting: [`AdaptiveForest`](classify::AdaptiveForest); trained elsewhere: [`PackedForest`](classify::packed_forest::PackedForest) |
+//! | yes or no? | [`Logistic`](classify::Logistic), [`LogisticFtrl`](classify::LogisticFtrl), [`Arow`](classify::Arow) |
+//! | which number? | [`Rls`](regress::Rls); many features: [`Sgd`](regress::Sgd), [`Nlms`](regress::Nlms) |
+//! | which group, which mode of operation? | [`KMeans`](cluster::KMeans), [`OnlineKMeans`](cluster::OnlineKMeans), [`OperatingModes`](cluster::OperatingModes) |
+//! | who is alike, what helped then? | [`SimilarDevices`](recommend::SimilarDevices), [`PastAlerts`](recommend::PastAlerts) |
+//! | a figure of all samples, or a fading one? | [`stats`]; medians and quantiles: [`quantile`] |
+//! | .. of the last ones, or by minutes? | [`window`] |
+//! | .. of a vibration? | [`spectral`] |
+//! | how often did this key come, how many different ones? | [`CountMin`](sketch::CountMin), [`SpaceSaving`](sketch::SpaceSaving), [`HyperLogLog`](sketch::HyperLogLog) |
+//! | did these events follow each other? | [`Nfa`](pattern::Nfa) |
+//! | samples of unequal scale, with gaps, with categories? | [`preprocess`], put in front by [`Then`](compose::Then) |
+//! | how good is it? | [`evaluate`]: predict first, learn afterwards |
+//!
+//! # What every learner keeps
+//! Tested over all that is registered:
+//! - Memory is the size of its type: no heap, and nearly every `new` is `const`, so it may live in a static.
+//! - The same samples in the same order give the same bits, on every platform; chance comes from a seed.
+//! - Learning does not score, scoring does not learn, and what is not known yet is `None`.
+//! - Whatever finite numbers come in, what comes out is finite, and nothing panics.
+//! - `reset` is `new` with the same settings; settings out of range are brought into it.
+//! - Saved by [`snapshot`] and loaded again it goes on as if nothing had been, to the bit. A state from outside is
+//!   [checked](traits::Validate) before it is used.
+//!
+//! # What is not supported
+//! - NaN and infinity: [`Sample`](sample::Sample) and [`Moment`](sample::Moment) refuse them. Gaps are `None` to an
+//!   [imputer](preprocess::AnyImputer); a sample has all its features or is none.
+//! - Order is that of arrival: late samples are not sorted in, windows leave them out and count them.
+//! - f32 only. No labels but numbers, no sizes that change while running, one answer to a sample.
+//! - A learner is for one task at a time: sharing it between threads or interrupts is its owner's business.
+//! - Deep networks, images and text.
 //!
 //! # The unit of every score
 //! A score of `s` says: once in `10^s` samples of what was seen. 0 is ordinary, 3 is rare, 6 was never near.

@@ -8,9 +8,17 @@ use crate::sample::Sample;
 use crate::traits::Validate;
 
 /// Features are brought into this range, so that products with weights and squares stay finite.
+/// ```
+/// use brooklet_core::{linear, sample::Sample};
+/// assert_eq!(linear::features(&Sample::new([1e30]).unwrap()), [linear::REACH]);
+/// ```
 pub const REACH: f32 = 1e12;
 
 /// The features, each within ±[`REACH`].
+/// ```
+/// use brooklet_core::{linear, sample::Sample};
+/// assert_eq!(linear::features(&Sample::new([2.5, -1e30]).unwrap()), [2.5, -1e12]);
+/// ```
 #[must_use]
 pub fn features<const N: usize>(x: &Sample<N>) -> [f32; N] {
     x.values().map(|v| v.clamp(-REACH, REACH))
@@ -52,6 +60,11 @@ pub fn distance_squared<const N: usize>(a: &[f32; N], b: &[f32; N]) -> f32 {
 }
 
 /// Which of `points` is nearest to `x`, of equally near ones the first, and its squared distance; `None` without points.
+/// ```
+/// use brooklet_core::linear::nearest;
+/// assert_eq!(nearest(&[[5.0], [1.0], [3.0]], &[2.0]), Some((1, 1.0)));
+/// assert_eq!(nearest::<1>(&[], &[2.0]), None);
+/// ```
 #[must_use]
 pub fn nearest<'a, const N: usize>(
     points: impl IntoIterator<Item = &'a [f32; N]>,

@@ -2,30 +2,45 @@
 //! bits. Never fused multiply-add, never the platform's own functions.
 
 /// Square root.
+/// ```
+/// assert_eq!(brooklet_core::math::sqrt(6.25), 2.5);
+/// ```
 #[must_use]
 pub fn sqrt(x: f32) -> f32 {
     libm::sqrtf(x)
 }
 
 /// Cube root.
+/// ```
+/// assert_eq!(brooklet_core::math::cbrt(27.0), 3.0);
+/// ```
 #[must_use]
 pub fn cbrt(x: f32) -> f32 {
     libm::cbrtf(x)
 }
 
 /// Logarithm to base 2.
+/// ```
+/// assert_eq!(brooklet_core::math::log2(8.0), 3.0);
+/// ```
 #[must_use]
 pub fn log2(x: f32) -> f32 {
     libm::log2f(x)
 }
 
 /// Logarithm to base 10.
+/// ```
+/// assert_eq!(brooklet_core::math::log10(1000.0), 3.0);
+/// ```
 #[must_use]
 pub fn log10(x: f32) -> f32 {
     libm::log10f(x)
 }
 
 /// Natural logarithm.
+/// ```
+/// assert_eq!(brooklet_core::math::ln(1.0), 0.0);
+/// ```
 #[must_use]
 pub fn ln(x: f32) -> f32 {
     libm::logf(x)
@@ -33,6 +48,10 @@ pub fn ln(x: f32) -> f32 {
 
 /// Natural logarithm of a number of 1e-12 to 1e12 for `const fn`, where `libm` is not to be had: `x = 2^k y`, then the
 /// series of `2 artanh((y - 1)/(y + 1))`.
+/// ```
+/// const HALF: f32 = brooklet_core::math::const_ln(0.5);
+/// assert_eq!(HALF, -core::f32::consts::LN_2);
+/// ```
 #[must_use]
 pub const fn const_ln(x: f32) -> f32 {
     let (mut y, mut k) = (x, 0.0);
@@ -54,78 +73,117 @@ pub const fn const_ln(x: f32) -> f32 {
 }
 
 /// Cosine of an angle in radians.
+/// ```
+/// assert_eq!(brooklet_core::math::cos(0.0), 1.0);
+/// ```
 #[must_use]
 pub fn cos(x: f32) -> f32 {
     libm::cosf(x)
 }
 
 /// Sine of an angle in radians.
+/// ```
+/// assert_eq!(brooklet_core::math::sin(core::f32::consts::FRAC_PI_2), 1.0);
+/// ```
 #[must_use]
 pub fn sin(x: f32) -> f32 {
     libm::sinf(x)
 }
 
 /// The angle in radians, -π/2 to π/2, whose tangent is `x`.
+/// ```
+/// assert_eq!(brooklet_core::math::atan(1.0), core::f32::consts::FRAC_PI_4);
+/// ```
 #[must_use]
 pub fn atan(x: f32) -> f32 {
     libm::atanf(x)
 }
 
 /// Hyperbolic tangent.
+/// ```
+/// assert_eq!(brooklet_core::math::tanh(30.0), 1.0);
+/// ```
 #[must_use]
 pub fn tanh(x: f32) -> f32 {
     libm::tanhf(x)
 }
 
 /// `e^x`; infinite from 89 on.
+/// ```
+/// assert_eq!(brooklet_core::math::exp(1.0), core::f32::consts::E);
+/// ```
 #[must_use]
 pub fn exp(x: f32) -> f32 {
     libm::expf(x)
 }
 
 /// `e^x - 1`, exact near 0.
+/// ```
+/// assert_eq!(brooklet_core::math::exp_m1(1e-10), 1e-10);
+/// ```
 #[must_use]
 pub fn exp_m1(x: f32) -> f32 {
     libm::expm1f(x)
 }
 
 /// `ln(1 + x)`, exact near 0.
+/// ```
+/// assert_eq!(brooklet_core::math::ln_1p(1e-10), 1e-10);
+/// ```
 #[must_use]
 pub fn ln_1p(x: f32) -> f32 {
     libm::log1pf(x)
 }
 
 /// `x^y`.
+/// ```
+/// assert_eq!(brooklet_core::math::pow(2.0, -3.0), 0.125);
+/// ```
 #[must_use]
 pub fn pow(x: f32, y: f32) -> f32 {
     libm::powf(x, y)
 }
 
 /// Complementary error function.
+/// ```
+/// assert_eq!(brooklet_core::math::erfc(0.0), 1.0);
+/// ```
 #[must_use]
 pub fn erfc(x: f32) -> f32 {
     libm::erfcf(x)
 }
 
 /// The largest whole number that is not above `x`.
+/// ```
+/// assert_eq!(brooklet_core::math::floor(-1.5), -2.0);
+/// ```
 #[must_use]
 pub fn floor(x: f32) -> f32 {
     libm::floorf(x)
 }
 
 /// The smallest whole number that is not below `x`.
+/// ```
+/// assert_eq!(brooklet_core::math::ceil(-1.5), -1.0);
+/// ```
 #[must_use]
 pub fn ceil(x: f32) -> f32 {
     libm::ceilf(x)
 }
 
 /// The nearest whole number; halves go away from 0.
+/// ```
+/// assert_eq!(brooklet_core::math::round(-1.5), -2.0);
+/// ```
 #[must_use]
 pub fn round(x: f32) -> f32 {
     libm::roundf(x)
 }
 
 /// The logistic function `1 / (1 + e^-x)`, without overflow.
+/// ```
+/// assert_eq!([-200.0, 0.0, 200.0].map(brooklet_core::math::sigmoid), [0.0, 0.5, 1.0]);
+/// ```
 #[must_use]
 pub fn sigmoid(x: f32) -> f32 {
     // The same path for both signs: which one comes next cannot be foretold.
@@ -135,6 +193,9 @@ pub fn sigmoid(x: f32) -> f32 {
 }
 
 /// Absolute value.
+/// ```
+/// assert_eq!(brooklet_core::math::abs(-1.5), 1.5);
+/// ```
 #[must_use]
 pub const fn abs(x: f32) -> f32 {
     x.abs()
@@ -142,27 +203,56 @@ pub const fn abs(x: f32) -> f32 {
 
 /// The larger of two numbers; of equal ones the second, so that -0 and 0 have a rule: the standard library leaves that
 /// to the platform and the optimiser.
+/// ```
+/// use brooklet_core::math::max;
+/// assert_eq!(max(1.0, 2.0), 2.0);
+/// assert!(max(0.0, -0.0).is_sign_negative());
+/// ```
 #[must_use]
 pub const fn max(a: f32, b: f32) -> f32 {
     if a > b { a } else { b }
 }
 
 /// The smaller of two numbers; of equal ones the second.
+/// ```
+/// use brooklet_core::math::min;
+/// assert_eq!(min(1.0, 2.0), 1.0);
+/// assert!(min(-0.0, 0.0).is_sign_positive());
+/// ```
 #[must_use]
 pub const fn min(a: f32, b: f32) -> f32 {
     if a < b { a } else { b }
 }
 
+/// The whole number nearest to `x`, which lies in -0.5 to 4,194,303; of halves the even one. Other numbers give any.
+/// Unlike a conversion with `as`, which saturates, it is two instructions and vectorises.
+#[must_use]
+#[allow(clippy::unnecessary_cast, reason = "the bits of an f64, where this is compiled for it, are more")]
+pub const fn nearest(x: f32) -> u32 {
+    // Where neighbours are 1 apart, the lowest bits are the whole number.
+    (x + 1.0 / f32::EPSILON).to_bits() as u32 & 0x3f_ffff
+}
+
 /// Numbers that are large enough for every sensor and small enough for their squares and sums to stay finite.
+/// ```
+/// use brooklet_core::math::LIMIT;
+/// assert!((100.0 * LIMIT * LIMIT).is_finite());
+/// ```
 pub const LIMIT: f32 = 1e18;
 
 /// `x` within `low..=high`; never panics, unlike the standard library's.
+/// ```
+/// assert_eq!(brooklet_core::math::clamp(7.0, 0.0, 1.0), 1.0);
+/// ```
 #[must_use]
 pub const fn clamp(x: f32, low: f32, high: f32) -> f32 {
     max(min(x, high), low)
 }
 
 /// Brings any finite number into `-LIMIT..=LIMIT`.
+/// ```
+/// assert_eq!(brooklet_core::math::limit(f32::MAX), 1e18);
+/// ```
 #[must_use]
 pub const fn limit(x: f32) -> f32 {
     x.clamp(-LIMIT, LIMIT)
@@ -170,6 +260,11 @@ pub const fn limit(x: f32) -> f32 {
 
 /// Sorts in ascending order, in place: insertion, for the short slices that learners hold. Unlike the standard
 /// library's it has no way to panic.
+/// ```
+/// let mut values = [3.0, -1.0, 2.0];
+/// brooklet_core::math::sort(&mut values);
+/// assert_eq!(values, [-1.0, 2.0, 3.0]);
+/// ```
 pub fn sort(values: &mut [f32]) {
     for end in 1..values.len() {
         let Some((value, sorted)) = values.get_mut(..=end).and_then(<[f32]>::split_last_mut) else { return };
@@ -199,6 +294,12 @@ mod tests {
         sort(&mut values);
         assert_eq!(values, [-1.0, -0.5, 0.0, 2.0, 2.0, 3.0, 9.0]);
         sort(&mut []);
+    }
+
+    #[test]
+    fn nearest_whole_number() {
+        let whole = [-0.5, 0.0, 0.4, 0.6, 2.5, 65_535.4, 4_194_303.0].map(nearest);
+        assert_eq!(whole, [0, 0, 0, 1, 2, 65_535, 4_194_303]);
     }
 
     #[test]

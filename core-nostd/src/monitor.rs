@@ -9,6 +9,14 @@ use crate::snapshot::Snapshot;
 use crate::traits::{Explain, Learner, Protect, Validate};
 
 /// What one sample says.
+/// ```
+/// use brooklet_core::{alarm::Settings, anomaly::ZScore, monitor::Monitor, sample::Moment};
+/// let mut monitor = Monitor::new(ZScore::<1000>::new());
+/// let mut step = |x| monitor.step(&Moment::new(x, None).unwrap(), &Settings::DEFAULT);
+/// for i in 0..700u16 { assert!(!step(f32::from(i % 5)).fired); }
+/// let verdict = step(50.0);
+/// assert!(verdict.fired && verdict.score >= verdict.threshold && verdict.level >= verdict.score);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
     /// Evidence of this moment, in powers of ten; 0 while the detector cannot know.
@@ -25,7 +33,16 @@ pub struct Verdict {
 
 /// A detector with its alarm.
 ///
-/// Memory: the detector's and 48 bytes.
+/// Memory: the detector's and 48 bytes, rounded up to eight. Cost: the detector's, a logarithm,
+/// half a dozen divisions.
+/// ```
+/// use brooklet_core::{alarm::Settings, anomaly::ZScore, monitor::Monitor, sample::Moment};
+/// let mut monitor = Monitor::new(ZScore::<1000>::new());
+/// let settings = Settings { warm_up: Some(50), ..Settings::DEFAULT };
+/// for i in 0..100u8 { monitor.step(&Moment::new(f32::from(i % 5), None).unwrap(), &settings); }
+/// let (verdict, because) = monitor.step_explained(&Moment::new(50.0, None).unwrap(), &settings);
+/// assert!(verdict.fired && because.unwrap().high < 50.0);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Monitor<D> {
     detector: D,

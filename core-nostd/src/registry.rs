@@ -3,8 +3,16 @@
 //! The line gives the name in configuration files, the enum's arm and so the tag in snapshots, the row in the tables of
 //! the documentation and of the benches, and the place in the conformance tests. Lines are only ever appended: their
 //! order is the stored format.
+//!
+//! # All learners
+#![cfg_attr(doc, doc = include_str!("../LEARNERS.md"))]
 
 /// One learner of a family.
+/// ```
+/// use brooklet_core::stats::AnyStatistic;
+/// let row = AnyStatistic::ROWS.iter().find(|row| row.name == "mean").unwrap();
+/// assert_eq!((row.about, row.bytes), ("Mean of all samples.", 12));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row {
     /// The name in configuration files.
@@ -19,11 +27,16 @@ pub struct Row {
 ///
 /// `role` is the learners' common role in lower case; an arm's documentation is its learner's line in the tables. What
 /// stands in brackets are the parameters once more, as arguments. `kind` tags snapshots, see
-/// [`Snapshot`](crate::snapshot::Snapshot).
+/// [`Snapshot`](crate::snapshot::Snapshot). `in "path"` says from where the enum is public if not from its module.
 macro_rules! registry {
+    (@path) => { module_path!() };
+    (@path $path:literal) => { $path };
+    (@argument $param:ident) => { "4, " };
+    (@first $name:literal $($others:literal)*) => { $name };
     (
         $(#[$meta:meta])*
-        $role:ident $Any:ident $(<$(const $param:ident: usize),+>)?: family $family:literal, kind $kind:literal {
+        $role:ident $Any:ident $(<$(const $param:ident: usize),+>)?: family $family:literal, kind $kind:literal
+        $(in $path:literal)? {
             $($(#[doc = $about:literal])+ $name:literal => $arm:ident($type:ty) = $new:expr),+ $(,)?
         }
     ) => {
@@ -32,6 +45,15 @@ macro_rules! registry {
         /// | name | learner |
         /// |---|---|
         #[doc = concat!($("| `", $name, "` |", $($about,)+ " |\n",)+)]
+        /// ```
+        #[doc = concat!("use ", $crate::registry::registry!(@path $($path)?), "::", stringify!($Any), ";")]
+        #[doc = concat!(
+            "type Any = ", stringify!($Any), $("::<", $($crate::registry::registry!(@argument $param),)+ ">",)? ";"
+        )]
+        #[doc = concat!("let learner = Any::from_name(\"", $crate::registry::registry!(@first $($name)+), "\").unwrap();")]
+        /// assert_eq!((learner.name(), Any::ROWS[0].bytes > 0), (Any::ROWS[0].name, true));
+        /// assert_eq!(Any::from_name("no such"), None);
+        /// ```
         #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
         pub enum $Any $(<$(const $param: usize),+>)? {
             $($(#[doc = $about])+ $arm($type)),+

@@ -35,11 +35,22 @@ impl Rng {
     }
 
     /// Uniform in `0.0..1.0`, one of 2^24 values.
+    /// ```
+    /// use brooklet_core::rng::Rng;
+    /// let mut rng = Rng::new(1);
+    /// assert!((0..1000).all(|_| (0.0..1.0).contains(&rng.uniform())));
+    /// ```
     pub const fn uniform(&mut self) -> f32 {
         (self.next_u64() >> 40) as f32 / 16_777_216.0
     }
 
     /// Normal with mean 0 and deviation 1 (Box and Muller 1958, doi:10.1214/aoms/1177706645), within ±5.8.
+    /// ```
+    /// use brooklet_core::{rng::Rng, stats::Variance, traits::{Learner, Statistic}};
+    /// let (mut rng, mut variance) = (Rng::new(1), Variance::new(1));
+    /// for _ in 0..10_000 { variance.learn_one(&rng.normal()); }
+    /// assert!((variance.value().unwrap() - 1.0).abs() < 0.05);
+    /// ```
     pub fn normal(&mut self) -> f32 {
         let radius = math::sqrt(-2.0 * math::ln(1.0 - self.uniform()));
         radius * math::cos(core::f32::consts::TAU * self.uniform())

@@ -38,6 +38,13 @@ impl Moment {
 }
 
 /// Something that was measured at a time: what an alarm has to know of a detector's input.
+/// ```
+/// use brooklet_core::sample::{Moment, Timed};
+/// fn age(x: &impl Timed, now: i64) -> Option<i64> {
+///     x.time().map(|time| now - time)
+/// }
+/// assert_eq!(age(&Moment::new(21.5, Some(1000)).unwrap(), 4000), Some(3000));
+/// ```
 pub trait Timed {
     /// Milliseconds since 1970-01-01, if known.
     fn time(&self) -> Option<i64>;

@@ -4,9 +4,9 @@
 //! offset  0      4       5     6       8        12       16       20 ..          20 + length
 //!         BKLT   format  0     kind    shape    digest   length   state          CRC-32
 //! ```
-//! All numbers little endian. `shape` is the size of the state's type, so that most changes of the type are noticed; `digest`
-//! says under which configuration it was learnt. State is postcard. Policy: a format that was released is never changed; a new one gets a new number, and the number decides
-//! who reads it. What cannot be read is refused with a reason and left to the caller to keep.
+//! All numbers little endian. `shape` is the size of the state's type, so that most changes of the type are noticed;
+//! `digest` says under which configuration it was learnt. State is postcard. Policy: a format that was released is never
+//! changed; a new one gets a new number, and the number decides who reads it. What cannot be read is refused with a reason and left to the caller to keep.
 //!
 //! ```
 //! use brooklet_core::{alarm::Settings, anomaly::DefaultDetector, monitor::Monitor, sample::Moment, snapshot};
@@ -25,9 +25,22 @@ use serde::de::DeserializeOwned;
 
 use crate::traits::Validate;
 
-/// Enough for any registered learner with its alarm.
+/// Enough for any registered detector of one channel with its alarm.
+/// ```
+/// use brooklet_core::{anomaly::Detector, monitor::Monitor, snapshot};
+/// let mut bytes = [0; snapshot::MAX_BYTES];
+/// for row in Detector::ROWS {
+///     assert!(snapshot::save(&Monitor::new(Detector::from_name(row.name).unwrap()), 0, &mut bytes).is_ok());
+/// }
+/// ```
 pub const MAX_BYTES: usize = 4096;
 /// The format written.
+/// ```
+/// use brooklet_core::{snapshot, stats::AnyStatistic};
+/// let mut bytes = [0; 64];
+/// let used = snapshot::save(&AnyStatistic::from_name("mean").unwrap(), 0, &mut bytes).unwrap();
+/// assert_eq!((&used[..4], used[4]), (&b"BKLT"[..], snapshot::FORMAT));
+/// ```
 pub const FORMAT: u8 = 1;
 const MAGIC: [u8; 4] = *b"BKLT";
 const HEADER: usize = 20;
@@ -36,12 +49,34 @@ const CHECKSUM: usize = 4;
 const CRC: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC);
 
 /// State that can be saved and loaded.
+/// ```
+/// use brooklet_core::{snapshot::{self, Snapshot}, traits::Validate};
+/// #[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+/// struct Counter { pulses: u32 }
+/// impl Validate for Counter {
+///     fn is_valid(&self) -> bool { true }
+/// }
+/// impl Snapshot for Counter {
+///     const KIND: u16 = 0x8000; // those of this crate are below
+/// }
+/// let mut bytes = [0; 32];
+/// let used = snapshot::save(&Counter { pulses: 9 }, 0, &mut bytes).unwrap();
+/// assert_eq!(snapshot::load(used, 0), Ok(Counter { pulses: 9 }));
+/// ```
 pub trait Snapshot: Serialize + DeserializeOwned + Validate {
     /// What kind of state this is; never used for another.
     const KIND: u16;
 }
 
 /// Why a snapshot was not written or not read.
+/// ```
+/// use brooklet_core::{snapshot::{self, Error}, stats::AnyStatistic};
+/// let mut bytes = [0; 64];
+/// let length = snapshot::save(&AnyStatistic::from_name("mean").unwrap(), 0, &mut bytes).unwrap().len();
+/// assert_eq!(snapshot::load::<AnyStatistic>(&bytes[..length - 1], 0), Err(Error::Truncated));
+/// bytes[length - 1] ^= 1;
+/// assert_eq!(snapshot::load::<AnyStatistic>(&bytes, 0), Err(Error::Damaged));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
@@ -86,6 +121,12 @@ impl fmt::Display for Error {
 impl core::error::Error for Error {}
 
 /// Writes the state to the front of `buffer` and returns what was written. `digest` stands for the configuration.
+/// ```
+/// use brooklet_core::{snapshot::{self, Error}, stats::AnyStatistic};
+/// let mean = AnyStatistic::from_name("mean").unwrap();
+/// assert_eq!(snapshot::save(&mean, 0, &mut [0; 20]), Err(Error::NoRoom));
+/// assert!(snapshot::save(&mean, 0, &mut [0; 64]).is_ok());
+/// ```
 ///
 /// # Errors
 /// [`Error::NoRoom`].
@@ -102,6 +143,13 @@ pub fn save<'a, T: Snapshot>(state: &T, digest: u32, buffer: &'a mut [u8]) -> Re
 }
 
 /// Reads a state that [`save`] wrote under the same `digest`. Bytes after it are ignored.
+/// ```
+/// use brooklet_core::{snapshot::{self, Error}, stats::AnyStatistic};
+/// let (mean, mut bytes) = (AnyStatistic::from_name("mean").unwrap(), [0; 64]);
+/// let used = snapshot::save(&mean, 7, &mut bytes).unwrap();
+/// assert_eq!(snapshot::load::<AnyStatistic>(used, 8), Err(Error::WrongDigest(7)));
+/// assert_eq!(snapshot::load(used, 7), Ok(mean));
+/// ```
 ///
 /// # Errors
 /// Any but [`Error::NoRoom`]; the checks go from the outside in.

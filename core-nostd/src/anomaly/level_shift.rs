@@ -10,8 +10,11 @@ use crate::window::MovingMean;
 /// Formula: `|x̄ - m| / s` with `x̄` the moving mean, `m` and `s` its exponentially weighted mean and deviation over
 /// `HORIZON` samples. A raw score: calibrate it with a [`LogHistogram`](crate::quantile::LogHistogram).
 ///
-/// Finds steps and drifts faster than `HORIZON`; a short `LEN` is quick, a long one sees small shifts in noise.
-/// Memory: `4 LEN + 20` bytes.
+/// Finds steps and drifts faster than `HORIZON`; a short `LEN` is quick, a long one sees small shifts in noise. Ready
+/// after 5 samples.
+///
+/// `LEN`: 1..=65534, `HORIZON`: 1..=2^24, in samples. Memory: `4 LEN + 20` bytes. Cost: a division to learn; a root and a
+/// division to score.
 /// ```
 /// use brooklet_core::anomaly::LevelShift;
 /// use brooklet_core::traits::Learner;
@@ -19,6 +22,7 @@ use crate::window::MovingMean;
 /// for i in 0..100u8 { shift.learn_one(&f32::from(i % 10)); }
 /// assert!(shift.score(4.5).unwrap() < 3.0 && shift.score(400.0).unwrap() > 20.0);
 /// ```
+/// Source: Brooklet's own: a z-score of moving means. Checked as a part of [`DefaultDetector`](super::DefaultDetector).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LevelShift<const LEN: usize, const HORIZON: u32> {
     recent: MovingMean<LEN>,

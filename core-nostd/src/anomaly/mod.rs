@@ -33,6 +33,14 @@ use serde::{Deserialize, Serialize};
 use crate::registry::registry;
 
 /// Why a score is what it is.
+/// ```
+/// use brooklet_core::{anomaly::ZScore, sample::Moment};
+/// use brooklet_core::traits::{Explain, Learner};
+/// let mut detector = ZScore::<100>::new();
+/// for i in 0..50u8 { detector.learn_one(&Moment::new(f32::from(i % 3), None).unwrap()); }
+/// let because = detector.explain_one(&Moment::new(9.0, None).unwrap());
+/// assert!(because.evidence[0] > 3.0 && because.low < because.expected && because.high < 9.0);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Because {
     /// Evidence of each expert that counts, in powers of ten, in the order of [`EXPERT_NAMES`]; 0 for the others. A
@@ -47,6 +55,9 @@ pub struct Because {
 }
 
 /// The experts of [`DefaultDetector`], in the order of [`Because::evidence`].
+/// ```
+/// assert_eq!(brooklet_core::anomaly::EXPERT_NAMES[1], "seasonal");
+/// ```
 pub const EXPERT_NAMES: [&str; 5] = ["range", "seasonal", "shift_10", "shift_60", "unrest"];
 
 registry! {

@@ -9,7 +9,9 @@ use crate::traits::{Learner, Validate};
 /// keeps a young range humble.
 ///
 /// Finds what was never there before. Never forgets: one wild outlier blinds it for good. Silent while all values are
-/// equal. Memory: 12 bytes.
+/// equal.
+///
+/// Memory: 12 bytes. Cost: two comparisons to learn; a division and a logarithm to score what lies outside.
 /// ```
 /// use brooklet_core::anomaly::Range;
 /// use brooklet_core::traits::Learner;
@@ -18,6 +20,7 @@ use crate::traits::{Learner, Validate};
 /// assert_eq!(range.evidence(50.0), 0.0);
 /// assert!(range.evidence(120.0) > 2.5);
 /// ```
+/// Source: Brooklet's own. Checked as a part of [`DefaultDetector`](super::DefaultDetector).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Range {
     lo: f32,

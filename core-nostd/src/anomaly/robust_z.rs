@@ -171,7 +171,7 @@ impl<const LEN: usize> Validate for RobustZ<LEN> {
             && self.values.iter().all(|v| math::abs(*v) <= math::LIMIT)
             && self.sorted.iter().take(len).all(|v| math::abs(*v) <= math::LIMIT)
             && self.sorted.iter().skip(len).all(|v| *v == EMPTY)
-            && self.sorted.is_sorted()
+            && self.sorted.is_sorted_by(|a, b| a <= b)
     }
 }
 

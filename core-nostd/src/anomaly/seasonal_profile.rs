@@ -15,8 +15,10 @@ const HALF_HOUR: i64 = 1_800_000;
 /// Formula: slot mean with weight `max(1/count, 1/(10 visits))`, a visit being the samples of one half hour, so about
 /// ten days of that slot; score = |mean of the last 6 residuals| / deviation of the values over `HORIZON` samples.
 ///
-/// For anything with a daily or weekly cycle. Slots never visited and values without a time are silent. Memory:
-/// 648 bytes, the largest part of it the 96 slots.
+/// For anything with a daily or weekly cycle. Slots never visited and values without a time are silent.
+///
+/// `HORIZON`: 1..=2^24, in samples. Memory: 648 bytes, the largest part of it the 96 slots. Cost: four divisions to learn;
+/// a root and a division to score.
 /// ```
 /// use brooklet_core::{anomaly::SeasonalProfile, sample::Moment, stats::Period, traits::Learner};
 /// let mut profile = SeasonalProfile::<5000>::new();
@@ -27,6 +29,7 @@ const HALF_HOUR: i64 = 1_800_000;
 /// }
 /// assert_eq!(profile.expected(Some(480 * 1_800_000)), Some(10.0));
 /// ```
+/// Source: Brooklet's own. Checked as a part of [`DefaultDetector`](super::DefaultDetector).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SeasonalProfile<const HORIZON: u32> {
     #[serde(with = "crate::array")]

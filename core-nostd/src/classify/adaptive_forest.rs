@@ -89,7 +89,7 @@ impl<const N: usize, const C: usize, const LEAVES: usize, const ACTIVE: usize, c
 /// differ less from each other than unbounded ones.
 ///
 /// Settings: [`Growth::EAGER`]; `seed` any. `LEAVES`, `ACTIVE`, `M` as in [`HoeffdingTree`]; `M` near the root of `N` is
-/// usual. Memory: `T` times two trees and 900 bytes. Cost: up to `2 T` trees and two ADWIN each.
+/// usual. Memory: `T` times two trees and about 910 bytes. Cost: up to `2 T` trees and two ADWIN each.
 /// ```
 /// use brooklet_core::classify::AdaptiveForest;
 /// use brooklet_core::{rng::Rng, sample::Sample};

@@ -113,6 +113,15 @@ impl<const N: usize> LogisticFtrl<N> {
     }
 
     /// With batches of that many samples; 0 counts as 1.
+    /// ```
+    /// use brooklet_core::classify::{Binary, LogisticFtrl};
+    /// use brooklet_core::{sample::Sample, traits::Supervised};
+    /// let (mut ftrl, x) = (LogisticFtrl::<1>::new(0.1, 0.1).with_batch(2), Sample::new([1.0]).unwrap());
+    /// ftrl.learn_one(&x, &true);
+    /// assert_eq!(ftrl.line().weights(), &[0.0]); // half a batch
+    /// ftrl.learn_one(&x, &true);
+    /// assert!(ftrl.line().weights()[0] > 0.0);
+    /// ```
     #[must_use]
     pub const fn with_batch(mut self, batch: u16) -> Self {
         self.batch = if batch > 0 { batch } else { 1 };

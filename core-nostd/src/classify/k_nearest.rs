@@ -129,9 +129,10 @@ impl<const N: usize, const C: usize, const P: usize, const K: usize> Supervised 
             return;
         }
         let oldest = usize::from(self.oldest);
+        // Not `enumerate().skip()`: with overflow checks on its counter can panic.
         let by_age =
-            self.credits.iter().enumerate().skip(oldest).chain(self.credits.iter().enumerate().take(oldest));
-        if let Some((place, _)) = by_age.min_by_key(|(_, credit)| **credit) {
+            (oldest..P).chain(0..oldest).filter_map(|place| Some((place, *self.credits.get(place)?)));
+        if let Some((place, _)) = by_age.min_by_key(|(_, credit)| *credit) {
             self.remember(place, x, *y);
             let next = place.saturating_add(1);
             self.oldest = if next < P { next as u16 } else { 0 };
@@ -148,7 +149,7 @@ impl<const N: usize, const C: usize, const P: usize, const K: usize> Classifier 
 
     fn proba_one(&self, x: &Sample<N>) -> Option<[f32; C]> {
         let neighbours = self.neighbours(&features(x));
-        let voters = neighbours.iter().flatten().count() as f32;
+        let voters = neighbours.iter().flatten().fold(0.0, |sum, _| sum + 1.0);
         let mut shares = [0.0; C];
         for (place, _) in neighbours.iter().flatten() {
             if let Some(share) =

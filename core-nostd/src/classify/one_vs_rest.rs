@@ -5,6 +5,13 @@ use crate::math;
 use crate::traits::{Classifier, Supervised, Validate};
 
 /// Says yes or no by a line between them.
+/// ```
+/// use brooklet_core::classify::{Binary, Pegasos};
+/// use brooklet_core::{sample::Sample, traits::Supervised};
+/// let (mut line, x) = (Pegasos::<1>::new(0.01, 10_000), |x: f32| Sample::new([x]).unwrap());
+/// for _ in 0..100 { line.learn_one(&x(1.0), &true); line.learn_one(&x(-1.0), &false); }
+/// assert!(line.margin_one(&x(1.0)).unwrap() > 0.0 && line.yes_one(&x(-1.0)).unwrap() < 0.5);
+/// ```
 pub trait Binary: Supervised<Target = bool> {
     /// On which side of the line: above 0 for yes; `None` while nothing was learnt. Never learns.
     fn margin_one(&self, x: &Self::Input) -> Option<f32>;

@@ -96,8 +96,9 @@ impl<const N: usize, const K: usize> Centroids<N, K> {
     /// The places of the two points nearest to each other and their squared distance.
     fn closest_pair(&self) -> (usize, usize, f32) {
         let mut best = (0, 0, f32::INFINITY);
-        for (i, a) in self.points.iter().enumerate() {
-            for (j, b) in self.points.iter().enumerate().skip(i.saturating_add(1)) {
+        // Not `enumerate().skip()`: with overflow checks on its counter can panic.
+        for (i, a) in (0..K).zip(&self.points) {
+            for (j, b) in (0..K).zip(&self.points).skip(i.saturating_add(1)) {
                 let distance = distance_squared(a, b);
                 if distance < best.2 {
                     best = (i, j, distance);

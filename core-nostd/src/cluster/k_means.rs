@@ -42,6 +42,13 @@ impl<const N: usize, const K: usize> KMeans<N, K> {
     }
 
     /// From given centroids, each standing for so many samples (0 to 1e9); no seeding. `reset` forgets them.
+    /// ```
+    /// use brooklet_core::{cluster::KMeans, sample::Sample, traits::{Clusterer, Learner}};
+    /// let mut means = KMeans::with_centroids(0.0, [[0.0], [10.0]], [1.0, 1.0]);
+    /// means.learn_one(&Sample::new([2.0]).unwrap());
+    /// assert_eq!(means.centroids(), &[[1.0], [10.0]]);
+    /// assert_eq!(means.assign_one(&Sample::new([8.0]).unwrap()), Some(1));
+    /// ```
     #[must_use]
     pub fn with_centroids(rate: f32, centroids: [[f32; N]; K], weights: [f32; K]) -> Self {
         Self { centroids: Centroids::given(centroids, weights), ..Self::new(rate) }

@@ -10,6 +10,13 @@ use crate::stats::EwMeanVar;
 use crate::traits::{AnomalyDetector, Clusterer, Learner, Statistic, Validate};
 
 /// How long one mode lasts, in samples.
+/// ```
+/// use brooklet_core::{cluster::OperatingModes, sample::Sample, traits::Learner};
+/// let mut modes = OperatingModes::<1, 2, 100>::new(0.0, 1);
+/// for i in 0..240u8 { modes.learn_one(&Sample::new([f32::from(i / 4 % 2)]).unwrap()); } // four off, four on
+/// let [a, b] = [0, 1].map(|mode| modes.dwell(mode).unwrap());
+/// assert_eq!((a.present + b.present, a.longest, b.longest), (4, 4, 4));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Dwell {
     /// Mean of the stays that ended.
@@ -141,6 +148,12 @@ impl<const N: usize, const K: usize, const HORIZON: u32> OperatingModes<N, K, HO
     }
 
     /// The surprise of so long a stay, in powers of ten; 0 while fewer than five stays are known.
+    /// ```
+    /// use brooklet_core::{cluster::OperatingModes, sample::Sample, traits::Learner};
+    /// let mut modes = OperatingModes::<1, 2, 100>::new(0.0, 1);
+    /// for i in 0..240u8 { modes.learn_one(&Sample::new([f32::from(i / 4 % 2)]).unwrap()); } // stays of four
+    /// assert!(modes.dwell_surprise(0, 4) < 0.1 && modes.dwell_surprise(0, 40) > 3.0);
+    /// ```
     #[must_use]
     pub fn dwell_surprise(&self, mode: u8, samples: u32) -> f32 {
         let known = self.stays.get(usize::from(mode)).filter(|stays| stays.count() >= Self::KNOWN);

@@ -84,6 +84,16 @@ impl<const BUCKETS: usize, const ROWS: usize> Adwin<BUCKETS, ROWS> {
     }
 
     /// After an alarm goes on with the newer part of the window instead of starting over.
+    /// ```
+    /// use brooklet_core::{drift::Adwin, traits::Learner};
+    /// let (mut anew, mut sliding) = (Adwin::<5, 11>::new(0.002), Adwin::<5, 11>::new(0.002).sliding());
+    /// for i in 0..520u16 {
+    ///     let x = if i < 500 { 0.0 } else { 4.0 };
+    ///     anew.learn_one(&x);
+    ///     sliding.learn_one(&x);
+    /// }
+    /// assert!(anew.width() < sliding.width() && sliding.width() < 100);
+    /// ```
     #[must_use]
     pub const fn sliding(self) -> Self {
         Self::empty(Settings { sliding: true, ..self.settings })

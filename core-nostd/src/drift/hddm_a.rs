@@ -47,6 +47,14 @@ impl HddmA {
     }
 
     /// Sees also a rate that falls.
+    /// ```
+    /// use brooklet_core::{drift::HddmA, traits::{DriftDetector, Learner}};
+    /// let falls = |mut hddm: HddmA| (0..600u16).any(|i| {
+    ///     hddm.learn_one(&f32::from(u8::from(i < 300 && i % 2 == 0)));
+    ///     hddm.drifted()
+    /// });
+    /// assert!(!falls(HddmA::new(0.001, 0.005)) && falls(HddmA::new(0.001, 0.005).two_sided()));
+    /// ```
     #[must_use]
     pub const fn two_sided(self) -> Self {
         Self { two_sided: true, ..self }

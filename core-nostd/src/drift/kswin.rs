@@ -98,6 +98,12 @@ impl<const WINDOW: usize, const RECENT: usize> Kswin<WINDOW, RECENT> {
     }
 
     /// Chance of that distance, or a greater one, without any change; `None` before the first test.
+    /// ```
+    /// use brooklet_core::{drift::Kswin, traits::{DriftDetector, Learner}};
+    /// let mut kswin = Kswin::<100, 30>::new(0.005, 1);
+    /// while !kswin.drifted() { kswin.learn_one(&0.0); if kswin.p_value() == Some(1.0) { break; } }
+    /// assert_eq!((kswin.p_value(), kswin.distance()), (Some(1.0), Some(0.0))); // nothing changed
+    /// ```
     #[must_use]
     pub fn p_value(&self) -> Option<f32> {
         (usize::from(self.len) == WINDOW).then(|| Self::chance(self.distance))

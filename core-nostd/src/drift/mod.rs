@@ -55,6 +55,15 @@ registry! {
 }
 
 /// Which changes are alarms.
+/// ```
+/// use brooklet_core::drift::{PageHinkley, Side};
+/// use brooklet_core::traits::{DriftDetector, Learner};
+/// let falls = |side| {
+///     let mut test = PageHinkley::new(50.0, 0.005).with_side(side);
+///     (0..200u8).any(|i| { test.learn_one(&if i < 100 { 5.0 } else { 0.0 }); test.drifted() })
+/// };
+/// assert_eq!([Side::Up, Side::Down, Side::Both].map(falls), [false, true, true]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Side {
     /// Increases only.

@@ -71,6 +71,15 @@ impl PageHinkley {
     }
 
     /// No alarm before this many samples.
+    /// ```
+    /// use brooklet_core::{drift::PageHinkley, traits::{DriftDetector, Learner}};
+    /// let alarm = |mut test: PageHinkley| (0..200u8).find(|i| {
+    ///     test.learn_one(&if *i < 10 { 0.0 } else { 50.0 });
+    ///     test.drifted()
+    /// });
+    /// assert_eq!(alarm(PageHinkley::new(50.0, 0.005).with_grace(100)), Some(99));
+    /// assert!(alarm(PageHinkley::new(50.0, 0.005)) < Some(99));
+    /// ```
     #[must_use]
     pub const fn with_grace(self, grace: u16) -> Self {
         Self { grace, ..self }

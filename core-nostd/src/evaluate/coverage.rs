@@ -4,6 +4,13 @@ use crate::math;
 use crate::traits::{Learner, Statistic, Validate};
 
 /// A forecast's band.
+/// ```
+/// use brooklet_core::evaluate::{Band, Coverage};
+/// use brooklet_core::traits::{Learner, Statistic};
+/// let mut coverage = Coverage::new(0.9, 1.0);
+/// coverage.learn_one(&(Band { low: 1.0, high: 3.0 }, 3.0)); // the ends belong to it
+/// assert_eq!(coverage.value(), Some(1.0));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Band {
     /// Lower end; finite.
@@ -52,6 +59,13 @@ impl Coverage {
     }
 
     /// Mean interval score: the smaller the better.
+    /// ```
+    /// use brooklet_core::evaluate::{Band, Coverage};
+    /// use brooklet_core::traits::Learner;
+    /// let mut coverage = Coverage::new(0.5, 1.0);
+    /// coverage.learn_one(&(Band { low: 0.0, high: 4.0 }, 5.0));
+    /// assert_eq!(coverage.interval_score(), Some(8.0)); // 4 wide, and 2 / 0.5 times 1 outside
+    /// ```
     #[must_use]
     pub fn interval_score(&self) -> Option<f32> {
         (self.n > 0.0).then_some(self.score)

@@ -8,7 +8,7 @@ use crate::traits::{Learner, Statistic, Validate};
 /// the `horizon` samples before, or as it began. Its lead is the distance from the first of those alarms. An alarm
 /// that no fault follows within `horizon` samples was false; alarms during a fault are neither.
 ///
-/// Alarms that repeat within the horizon count as one. Memory: 32 bytes. Cost: a few comparisons.
+/// Alarms that repeat within the horizon count as one. `horizon`: in samples. Memory: 24 bytes. Cost: a few comparisons.
 /// ```
 /// use brooklet_core::evaluate::LeadTime;
 /// use brooklet_core::traits::{Learner, Statistic};

@@ -4,6 +4,16 @@ use crate::math;
 use crate::traits::{Learner, Statistic, Validate};
 
 /// What a profile of the Numenta benchmark pays.
+/// ```
+/// use brooklet_core::evaluate::{NabFile, NabProfile};
+/// use brooklet_core::traits::Learner;
+/// let raw = |profile| {
+///     let mut file = NabFile::new(profile, 0);
+///     for row in 0..10 { file.learn_one(&(row == 5, None)); } // one detection, no window
+///     file.raw()
+/// };
+/// assert_eq!([NabProfile::STANDARD, NabProfile::LOW_FP].map(raw), [-0.11, -0.22]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NabProfile {
     /// For a window found at its first row, 0 to 100.
@@ -40,7 +50,7 @@ impl NabProfile {
 /// Takes the window of each row as it comes, so a file is scored in the memory of a few numbers, also while a device
 /// learns. For files scored at many thresholds the agent has an evaluation of its own, in f64.
 ///
-/// Memory: 52 bytes. Cost: an exponential a detection.
+/// `profile`: see [`NabProfile`]. `probation`: in rows. Memory: 48 bytes. Cost: an exponential a detection.
 /// ```
 /// use brooklet_core::evaluate::{NabFile, NabProfile};
 /// use brooklet_core::traits::{Learner, Statistic};

@@ -5,6 +5,16 @@ use crate::traits::{Learner, Statistic, Validate};
 use crate::window::MovingMean;
 
 /// What one wrong prediction costs.
+/// ```
+/// use brooklet_core::evaluate::{Loss, MeanLoss};
+/// use brooklet_core::traits::{Learner, Statistic};
+/// let mean = |loss| {
+///     let mut mean = MeanLoss::new(loss, 1.0);
+///     for pair in [(1.0, 3.0), (4.0, 2.0)] { mean.learn_one(&pair); } // predicted, actual
+///     mean.value().unwrap()
+/// };
+/// assert_eq!([Loss::Absolute, Loss::Squared, Loss::RootSquared, Loss::Signed].map(mean), [2.0, 4.0, 2.0, 0.0]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Loss {
     /// `|predicted - actual|`: the mean is the MAE.
@@ -122,7 +132,9 @@ impl Validate for MeanLoss {
 
 /// The mean loss of the last `W` predictions.
 ///
-/// `W`: 1..=65534. Memory: `4 W + 16` bytes. Cost: an addition, once a turn `W`. See [`MovingMean`].
+/// Formula: the [`MovingMean`] of the losses. Forgets all at once what a fading [`MeanLoss`] forgets little by little.
+///
+/// `W`: 1..=65534. Memory: `4 W + 16` bytes. Cost: an addition, once a turn `W`.
 /// ```
 /// use brooklet_core::evaluate::{Loss, WindowedLoss};
 /// use brooklet_core::traits::{Learner, Statistic};
@@ -130,6 +142,7 @@ impl Validate for MeanLoss {
 /// for pair in [(0.0, 1.0), (1.0, 1.0), (2.0, 2.0)] { accuracy.learn_one(&pair); }
 /// assert_eq!(accuracy.value(), Some(1.0));
 /// ```
+/// Source: as [`MeanLoss`]. Checked against scikit-learn's metrics over the window.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WindowedLoss<const W: usize> {
     loss: Loss,

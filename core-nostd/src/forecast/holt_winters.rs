@@ -6,6 +6,16 @@ use crate::traits::{Forecast, Forecaster, Learner, Validate};
 use super::errors::Errors;
 
 /// How a cycle acts on the level.
+/// ```
+/// use brooklet_core::forecast::{HoltWinters, Season};
+/// use brooklet_core::traits::{Forecaster, Learner};
+/// let next = |season| {
+///     let mut cycle = HoltWinters::<2>::new(season, 0.2, 0.0, 0.0).with_states(10.0, 0.0, &[1.0, 1.5]);
+///     cycle.learn_one(&10.0);
+///     cycle.forecast(1).unwrap().value
+/// };
+/// assert!(next(Season::Multiplicative) == 15.0 && next(Season::Additive) < 12.0);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Season {
     /// It is added: swings of one size whatever the level.
@@ -88,6 +98,17 @@ impl<const PERIOD: usize> HoltWinters<PERIOD> {
     }
 
     /// The same with a trend that shrinks by `phi` a step, 0 to 0.98.
+    /// ```
+    /// use brooklet_core::forecast::{HoltWinters, Season};
+    /// use brooklet_core::traits::{Forecaster, Learner};
+    /// let ahead = |trend: HoltWinters<2>| {
+    ///     let mut trend = trend.with_states(0.0, 1.0, &[0.0, 0.0]);
+    ///     for y in 1..=20u8 { trend.learn_one(&f32::from(y)); }
+    ///     trend.forecast(50).unwrap().value
+    /// };
+    /// let trend = HoltWinters::new(Season::Additive, 0.5, 0.1, 0.1);
+    /// assert!((ahead(trend.clone()) - 70.0).abs() < 0.01 && ahead(trend.damped(0.9)) < 35.0);
+    /// ```
     #[must_use]
     pub const fn damped(mut self, phi: f32) -> Self {
         self.damping = math::clamp(phi, 0.0, Self::MOST_DAMPING);

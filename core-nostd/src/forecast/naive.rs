@@ -20,6 +20,7 @@ use super::errors::Errors;
 /// assert_eq!(naive.forecast(4), Some(Forecast { value: 5.0, sd: 4.0 }));
 /// ```
 /// Source: R. J. Hyndman, G. Athanasopoulos: Forecasting: principles and practice, 3rd edition 2021, chapter 5.
+/// Checked against numpy.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Naive {
     last: Option<f32>,

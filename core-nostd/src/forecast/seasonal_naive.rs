@@ -23,6 +23,7 @@ use super::errors::Errors;
 /// assert_eq!(again.forecast(1).unwrap().sd, 0.5);
 /// ```
 /// Source: R. J. Hyndman, G. Athanasopoulos: Forecasting: principles and practice, 3rd edition 2021, chapter 5.
+/// Checked against numpy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SeasonalNaive<const PERIOD: usize> {
     #[serde(with = "crate::array")]

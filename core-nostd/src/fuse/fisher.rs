@@ -20,7 +20,7 @@ use super::evidence;
 /// ```
 /// use brooklet_core::{fuse::Fisher, sample::Sample, traits::Fuser};
 /// let fused = Fisher::<3>::new().fuse(&Sample::new([2.0, 2.0, 2.0]).unwrap()).unwrap();
-/// assert!((fused - 3.965).abs() < 1e-3);
+/// assert!((fused - 3.9576).abs() < 1e-3);
 /// ```
 /// Source: Fisher: Statistical methods for research workers, 1925, doi:10.1007/978-1-4612-4380-9_6. Checked against
 /// `scipy.stats.combine_pvalues`.

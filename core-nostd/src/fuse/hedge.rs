@@ -54,6 +54,12 @@ impl<const K: usize> Hedge<K> {
     }
 
     /// Learns what trusting each of the scores would have cost: 0 nothing, 1 the most.
+    /// ```
+    /// use brooklet_core::{fuse::Hedge, sample::Sample};
+    /// let mut hedge = Hedge::<2>::new(0.5, 6.0);
+    /// hedge.learn_losses(&Sample::new([0.0, 1.0]).unwrap());
+    /// assert!(hedge.weights()[0] > 0.6 && hedge.weights()[1] < 0.4);
+    /// ```
     pub fn learn_losses(&mut self, losses: &Sample<K>) {
         self.learn_scaled(losses, 1.0);
     }

@@ -17,6 +17,17 @@ pub(super) enum Contiguity {
 }
 
 /// What becomes of other matches when one is told. Stages are numbered from 0, without negations.
+/// ```
+/// use brooklet_core::pattern::{Event, Nfa, Pattern, Skip, kind};
+/// use brooklet_core::traits::Learner;
+/// let told = |skip| {
+///     let pattern = Pattern::<1>::begin(kind(0)).one_or_more().within(1000).skip(skip).build().unwrap();
+///     let mut nfa = Nfa::<1, 16>::new(pattern);
+///     (0..3).map(|i| { nfa.learn_one(&Event::new(kind(0), i)); nfa.matches().count() }).sum::<usize>()
+/// };
+/// assert_eq!(told(Skip::No), 6); // three of one event, two of two, one of three
+/// assert_eq!(told(Skip::PastLast), 3);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Skip {
     /// All matches are told.
@@ -33,6 +44,12 @@ pub enum Skip {
 }
 
 /// Why a pattern cannot be built.
+/// ```
+/// use brooklet_core::pattern::{BuildError, Pattern, kind};
+/// let error = Pattern::<2>::begin(kind(0)).not_followed_by(kind(1)).build().unwrap_err();
+/// assert_eq!(error, BuildError::EndlessNot);
+/// assert_eq!(error.to_string(), "a pattern that ends with a negation needs a window of time");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BuildError {
@@ -205,6 +222,11 @@ impl<const S: usize> Validate for Pattern<S> {
 }
 
 /// A [`Pattern`] being built.
+/// ```
+/// use brooklet_core::pattern::{Pattern, kind};
+/// let pattern = Pattern::<3>::begin(kind(0)).next(kind(1)).times(2).followed_by(kind(2)).optional().build();
+/// assert_eq!(pattern.map(|pattern| pattern.stages()), Ok(3));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Builder<const S: usize> {
@@ -267,11 +289,32 @@ impl<const S: usize> Builder<S> {
     }
 
     /// Any later event of any of these kinds: each makes a match.
+    /// ```
+    /// use brooklet_core::pattern::{Event, Nfa, Pattern, kind};
+    /// use brooklet_core::traits::{Learner, Matcher};
+    /// let told = |pattern| {
+    ///     let mut nfa = Nfa::<2, 8>::new(pattern);
+    ///     [0, 1, 1].iter().filter(|of| { nfa.learn_one(&Event::new(kind(**of), 0)); nfa.matched().is_some() }).count()
+    /// };
+    /// let (a, b) = (Pattern::begin(kind(0)).within(1000), kind(1));
+    /// assert_eq!(told(a.followed_by(b).build().unwrap()), 1);
+    /// assert_eq!(told(a.followed_by_any(b).build().unwrap()), 2);
+    /// ```
     pub const fn followed_by_any(self, any_of: u32) -> Self {
         self.then(any_of, Contiguity::Any)
     }
 
     /// The very next event must not be of these kinds. At the end of a pattern the match is told with that event.
+    /// ```
+    /// use brooklet_core::pattern::{Event, Nfa, Pattern, kind};
+    /// use brooklet_core::traits::{Learner, Matcher};
+    /// let pattern = Pattern::<2>::begin(kind(0)).not_next(kind(1)).followed_by(kind(2)).build().unwrap();
+    /// let matches = |kinds: &[u8]| {
+    ///     let mut nfa = Nfa::<2, 8>::new(pattern.clone());
+    ///     kinds.iter().any(|of| { nfa.learn_one(&Event::new(kind(*of), 0)); nfa.matched().is_some() })
+    /// };
+    /// assert!(matches(&[0, 3, 1, 2]) && !matches(&[0, 1, 2]));
+    /// ```
     pub const fn not_next(mut self, any_of: u32) -> Self {
         self.not_next |= any_of;
         self.not(any_of)
@@ -279,6 +322,15 @@ impl<const S: usize> Builder<S> {
 
     /// No event of these kinds until the stage that follows; at the end of a pattern until the window is over, which is
     /// noticed with the first event after it.
+    /// ```
+    /// use brooklet_core::pattern::{Event, Nfa, Pattern, kind};
+    /// use brooklet_core::traits::{Learner, Matcher};
+    /// // Started, and no answer within a second: known with the first event after that.
+    /// let pattern = Pattern::<1>::begin(kind(0)).not_followed_by(kind(1)).within(1000).build().unwrap();
+    /// let mut nfa = Nfa::<1, 8>::new(pattern);
+    /// for (of, time) in [(0, 0), (2, 1500)] { nfa.learn_one(&Event::new(kind(of), time)); }
+    /// assert_eq!(nfa.matched().map(|found| found.end), Some(1000));
+    /// ```
     pub const fn not_followed_by(mut self, any_of: u32) -> Self {
         self.not_before |= any_of;
         self.not(any_of)
@@ -300,6 +352,11 @@ impl<const S: usize> Builder<S> {
     }
 
     /// At least `least` and at most `most` times.
+    /// ```
+    /// use brooklet_core::pattern::{BuildError, Pattern, kind};
+    /// assert!(Pattern::<1>::begin(kind(0)).times_between(2, 5).build().is_ok());
+    /// assert_eq!(Pattern::<1>::begin(kind(0)).times_between(5, 2).build(), Err(BuildError::Times));
+    /// ```
     pub const fn times_between(mut self, least: u16, most: u16) -> Self {
         if self.quantified || self.not_next != 0 || self.not_before != 0 {
             return self.fail(BuildError::Quantifier);

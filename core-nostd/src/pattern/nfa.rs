@@ -8,6 +8,14 @@ use crate::snapshot::Snapshot;
 use crate::traits::{Learner, Matcher, Validate};
 
 /// The events that a stage of a match took, numbered from 0 since the start. Memory: 8 bytes.
+/// ```
+/// use brooklet_core::pattern::{Event, Nfa, Pattern, kind};
+/// use brooklet_core::traits::{Learner, Matcher};
+/// let mut nfa = Nfa::<1, 4>::new(Pattern::begin(kind(0)).times(2).build().unwrap());
+/// for of in [0, 1, 0] { nfa.learn_one(&Event::new(kind(of), 0)); }
+/// let step = nfa.matched().unwrap().steps[0];
+/// assert_eq!((step.first, step.last(), step.count), (0, 2, 2));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     /// The first.
@@ -36,6 +44,14 @@ impl Step {
 }
 
 /// A pattern that completed. Memory: `8 S + 16` bytes.
+/// ```
+/// use brooklet_core::pattern::{Event, Nfa, Pattern, kind};
+/// use brooklet_core::traits::{Learner, Matcher};
+/// let mut nfa = Nfa::<2, 4>::new(Pattern::begin(kind(0)).next(kind(1)).build().unwrap());
+/// for of in [0, 1] { nfa.learn_one(&Event::new(kind(of), i64::from(of) * 500)); }
+/// let found = nfa.matched().unwrap();
+/// assert_eq!((found.start, found.end, found.steps.map(|step| step.first)), (0, 500, [0, 1]));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Match<const S: usize> {
     /// When its first event happened, in milliseconds since 1970-01-01.
@@ -130,7 +146,7 @@ impl<const S: usize> Run<S> {
 /// What differs from Flink: an event of several kinds that would both complete a match and violate its negation violates it;
 /// a stage's last event is told up to 65,535 events after its first.
 ///
-/// `S`: 1..=32; `R`: 1..=65534. Memory: `(8 S + 16) R` bytes, the pattern, 12 bytes. Cost: O(runs), and a copy of the table
+/// `S`: 1..=32; `R`: 1..=65534. Memory: `(8 S + 16) R` bytes, the pattern, 12 bytes, rounded up to eight. Cost: O(runs), and a copy of the table
 /// on the stack while an event is learnt.
 /// ```
 /// use brooklet_core::pattern::{Event, Nfa, Pattern, kind};
@@ -174,12 +190,26 @@ impl<const S: usize, const R: usize> Nfa<S, R> {
     }
 
     /// How many runs were given up for want of room.
+    /// ```
+    /// use brooklet_core::pattern::{Event, Nfa, Pattern, kind};
+    /// use brooklet_core::traits::Learner;
+    /// let mut nfa = Nfa::<2, 2>::new(Pattern::begin(kind(0)).followed_by(kind(1)).within(1000).build().unwrap());
+    /// for time in 0..3 { nfa.learn_one(&Event::new(kind(0), time)); }
+    /// assert_eq!((nfa.open(), nfa.dropped()), (2, 1));
+    /// ```
     #[must_use]
     pub const fn dropped(&self) -> u32 {
         self.dropped
     }
 
     /// All matches that the last event completed, those that began first in front.
+    /// ```
+    /// use brooklet_core::pattern::{Event, Nfa, Pattern, kind};
+    /// use brooklet_core::traits::Learner;
+    /// let mut nfa = Nfa::<2, 8>::new(Pattern::begin(kind(0)).followed_by(kind(1)).within(1000).build().unwrap());
+    /// for (of, time) in [(0, 0), (0, 10), (1, 20)] { nfa.learn_one(&Event::new(kind(of), time)); }
+    /// assert!(nfa.matches().map(|found| found.start).eq([0, 10]));
+    /// ```
     pub fn matches(&self) -> impl Iterator<Item = Match<S>> {
         self.runs().filter(|run| run.part == Part::Told).map(|run| Match {
             start: run.start,

@@ -10,12 +10,15 @@ use crate::traits::{Learner, Transformer, Validate};
 ///
 /// Behind a [`StandardScaler`](super::StandardScaler) it says how ordinary a feature is, so that a learner with a straight
 /// boundary sees what is too high and what is too low alike: what
-/// [`OneClassSvm`](crate::anomaly::OneClassSvm) needs. Learns nothing. Memory: 0 bytes. Cost: one division a feature.
+/// [`OneClassSvm`](crate::anomaly::OneClassSvm) needs. Learns nothing.
+///
+/// Memory: none. Cost: one division a feature.
 /// ```
 /// use brooklet_core::{preprocess::Bump, sample::Sample, traits::Transformer};
 /// let bump = Bump::<3>::new();
 /// assert_eq!(bump.transform_one(&Sample::new([0.0, -1.0, 3.0]).unwrap()).unwrap().values(), &[1.0, 0.5, 0.1]);
 /// ```
+/// Source: Cauchy's weight, as in robust statistics. Checked by hand.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Bump<const N: usize>;
 

@@ -1,4 +1,12 @@
 /// A value that is always there, and whether it was measured.
+/// ```
+/// use brooklet_core::preprocess::{Filled, LastImputer};
+/// use brooklet_core::traits::{Learner, Transformer};
+/// let mut imputer = LastImputer::new();
+/// imputer.learn_one(&Some(5.0));
+/// assert_eq!(imputer.transform_one(&Some(6.0)), Some(Filled { value: 6.0, measured: true }));
+/// assert_eq!(imputer.transform_one(&None), Some(Filled { value: 5.0, measured: false }));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Filled {
     /// What was measured, or what is put in its place; finite.

@@ -6,6 +6,17 @@ use crate::traits::{Learner, Prognoser, Remaining, Validate};
 use super::NEVER;
 
 /// What is believed of a number: normal, with a mean and a variance.
+/// ```
+/// use brooklet_core::prognose::{Belief, ExponentialDegradation};
+/// use brooklet_core::traits::{Learner, Prognoser};
+/// let left = |slope| {
+///     let mut crack = ExponentialDegradation::new(100.0, 1e-4, Belief { mean: 0.0, variance: 1.0 }, slope);
+///     for length in [1.0, 2.0] { crack.learn_one(&length); }
+///     crack.remaining().unwrap().samples
+/// };
+/// let (sure, unsure) = (Belief { mean: 0.1, variance: 1e-9 }, Belief { mean: 0.1, variance: 1.0 });
+/// assert!(left(sure) > 30.0 && left(unsure) < 10.0); // two samples outweigh a vague belief only
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Belief {
     /// The mean, within ±1e6.

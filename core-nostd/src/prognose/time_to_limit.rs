@@ -6,6 +6,14 @@ use crate::traits::{Forecaster, Learner, Prognoser, Remaining, Validate};
 use super::NEVER;
 
 /// What must not happen.
+/// ```
+/// use brooklet_core::forecast::LocalLinearTrend;
+/// use brooklet_core::prognose::{Limit, TimeToLimit};
+/// use brooklet_core::traits::{Learner, Prognoser};
+/// let mut empty = TimeToLimit::<_, 100>::new(LocalLinearTrend::new(0.1, 0.001), Limit::Below(0.5));
+/// for level in [9.0, 8.0, 7.0, 6.0] { empty.learn_one(&level); }
+/// assert_eq!(empty.remaining().unwrap().samples, 6.0); // 0 is the first below
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Limit {
     /// Reaching or exceeding this value.
@@ -50,6 +58,7 @@ impl Limit {
 /// for level in [1.0, 2.0, 3.0, 4.0] { full.learn_one(&level); }
 /// assert_eq!(full.remaining().unwrap().samples, 21.0); // 25 is the first above
 /// ```
+/// Source: the forecaster's. Checked by hand-worked cases.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TimeToLimit<F, const AHEAD: u16> {
     forecaster: F,
@@ -73,6 +82,14 @@ impl<F, const AHEAD: u16> TimeToLimit<F, AHEAD> {
     }
 
     /// The forecaster.
+    /// ```
+    /// use brooklet_core::forecast::Naive;
+    /// use brooklet_core::prognose::{Limit, TimeToLimit};
+    /// use brooklet_core::traits::{Forecaster, Learner};
+    /// let mut full = TimeToLimit::<_, 10>::new(Naive::new(), Limit::Above(9.0));
+    /// for level in [1.0, 2.0] { full.learn_one(&level); }
+    /// assert_eq!(full.forecaster().forecast(1).map(|next| next.value), Some(2.0));
+    /// ```
     pub const fn forecaster(&self) -> &F {
         &self.forecaster
     }

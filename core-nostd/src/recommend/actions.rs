@@ -60,6 +60,13 @@ impl<const R: usize, const N: usize> PastAlerts<R, N> {
     }
 
     /// The action did not help: takes one confirmation back; forgets the entry with its last.
+    /// ```
+    /// use brooklet_core::{recommend::PastAlerts, sample::Sample, traits::{Recommender, Supervised}};
+    /// let (mut past, x) = (PastAlerts::<4, 2>::new(0.9), Sample::new([6.0, 0.0]).unwrap());
+    /// past.learn_one(&x, &1);
+    /// past.refute(&x, 1);
+    /// assert_eq!(past.recommend_one(&x), None);
+    /// ```
     pub fn refute(&mut self, x: &Sample<N>, action: u16) {
         if let Some(entry) = self.same(x, action) {
             entry.count = entry.count.saturating_sub(1);

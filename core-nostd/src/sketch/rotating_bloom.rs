@@ -60,6 +60,12 @@ impl<const BYTES: usize> RotatingBloom<BYTES> {
 
     /// About how many different keys came among the last `turn` to `2 turn`: from the share of bits that are set, so far
     /// too small when nearly all are.
+    /// ```
+    /// use brooklet_core::{sketch::RotatingBloom, traits::Learner};
+    /// let mut seen = RotatingBloom::<256>::new(1000);
+    /// for key in 0..500 { seen.learn_one(&(key % 50)); }
+    /// assert!((seen.distinct() - 50.0).abs() < 3.0);
+    /// ```
     #[must_use]
     pub fn distinct(&self) -> f32 {
         let either = self.young.iter().zip(&self.old).map(|(a, b)| (a | b).count_ones());

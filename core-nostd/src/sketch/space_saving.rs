@@ -3,6 +3,13 @@ use serde::{Deserialize, Serialize};
 use crate::traits::{Learner, Merge, Sketch, Validate};
 
 /// A key that [`SpaceSaving`] follows. Memory: 16 bytes.
+/// ```
+/// use brooklet_core::{sketch::SpaceSaving, traits::Learner};
+/// let mut top = SpaceSaving::<1>::new();
+/// for key in [5, 5, 7] { top.learn_one(&key); }
+/// let only = top.top()[0];
+/// assert_eq!((only.key, only.count, only.error), (7, 3, 2)); // came once for certain
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Frequent {
     /// The key.
@@ -59,6 +66,12 @@ impl<const K: usize> SpaceSaving<K> {
     }
 
     /// No key that is not followed came more often than this: the smallest counter, or 0 while there is room.
+    /// ```
+    /// use brooklet_core::{sketch::SpaceSaving, traits::Learner};
+    /// let mut top = SpaceSaving::<2>::new();
+    /// for key in [5, 5, 5, 7] { top.learn_one(&key); }
+    /// assert_eq!(top.rest(), 1);
+    /// ```
     #[must_use]
     pub fn rest(&self) -> u32 {
         if usize::from(self.len) < K { 0 } else { self.followed.last().map_or(0, |last| last.count) }

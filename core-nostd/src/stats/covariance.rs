@@ -153,7 +153,7 @@ impl<const N: usize, const HORIZON: u32> Validate for Covariance<N, HORIZON> {
 /// for x in [(0.0, 3.0), (1.0, 2.0), (2.0, 1.0)] { correlation.learn_one(&x); }
 /// assert_eq!(correlation.value(), Some(-1.0));
 /// ```
-/// Source: as [`Covariance`].
+/// Source: as [`Covariance`]. Checked against numpy's `corrcoef`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Correlation<const HORIZON: u32> {
     covariance: Covariance<2, HORIZON>,

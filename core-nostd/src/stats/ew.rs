@@ -11,7 +11,8 @@ use crate::traits::{Learner, Statistic, Validate};
 /// Works for any slowly moving quantity; a single wild value moves it by `1/HORIZON` of its distance, so heavy tails
 /// widen the variance for long.
 ///
-/// `HORIZON`: 1..=2^24, in samples: from there on f32 stops counting. Memory: 12 bytes. Cost: one division. Input is limited to ±1e18.
+/// `HORIZON`: 1..=2^24, in samples: from there on f32 stops counting. Memory: 12 bytes. Cost: one division. Input is
+/// limited to ±1e18.
 /// ```
 /// use brooklet_core::stats::EwMeanVar;
 /// use brooklet_core::traits::{Learner, Statistic};
@@ -19,7 +20,8 @@ use crate::traits::{Learner, Statistic, Validate};
 /// for x in [1.0, 2.0, 3.0, 4.0] { ew.learn_one(&x); }
 /// assert_eq!(ew.value(), Some((2.5, 1.25)));
 /// ```
-/// Source: T. Finch, Incremental calculation of weighted mean and variance, University of Cambridge 2009.
+/// Source: T. Finch, Incremental calculation of weighted mean and variance, University of Cambridge 2009,
+/// equations 124 and 143. Checked against them in numpy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct EwMeanVar<const HORIZON: u32> {
     n: f32,
@@ -59,6 +61,12 @@ impl<const HORIZON: u32> EwMeanVar<HORIZON> {
     }
 
     /// The standard deviation, never 0: at least what f32 resolves at this magnitude.
+    /// ```
+    /// use brooklet_core::{stats::EwMeanVar, traits::Learner};
+    /// let mut stuck = EwMeanVar::<100>::new();
+    /// for _ in 0..50 { stuck.learn_one(&20.0); }
+    /// assert!(stuck.sd() > 0.0 && stuck.sd() < 0.001);
+    /// ```
     #[must_use]
     pub fn sd(&self) -> f32 {
         at_least_resolved(self.mean, math::sqrt(self.var))

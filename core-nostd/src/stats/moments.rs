@@ -204,7 +204,7 @@ macro_rules! shape {
 shape! {
     /// Skewness of all samples: [`Moments::skewness`] as a statistic of its own.
     ///
-    /// Memory: 36 bytes.
+    /// Formula, limits, cost and source: those of [`Moments`]. Memory: 36 bytes.
     /// ```
     /// use brooklet_core::stats::Skewness;
     /// use brooklet_core::traits::{Learner, Statistic};
@@ -218,7 +218,7 @@ shape! {
 shape! {
     /// Excess kurtosis of all samples: [`Moments::kurtosis`] as a statistic of its own.
     ///
-    /// Memory: 36 bytes.
+    /// Formula, limits, cost and source: those of [`Moments`]. Memory: 36 bytes.
     /// ```
     /// use brooklet_core::stats::Kurtosis;
     /// use brooklet_core::traits::{Learner, Statistic};

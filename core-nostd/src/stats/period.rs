@@ -8,7 +8,7 @@ use crate::traits::{Learner, Statistic, Validate};
 /// Formula: the exponentially weighted mean (weight 0.02) of positive steps, one step counting as at most eight
 /// periods, so that a gap does not look like a slow sensor. Times that stand still or go back are passed over.
 ///
-/// Memory: 24 bytes.
+/// Memory: 24 bytes. Cost: two multiplications.
 /// ```
 /// use brooklet_core::stats::Period;
 /// use brooklet_core::traits::{Learner, Statistic};
@@ -16,6 +16,7 @@ use crate::traits::{Learner, Statistic, Validate};
 /// for i in 0..10 { period.learn_one(&Some(i * 1000)); }
 /// assert_eq!(period.value(), Some(1000.0));
 /// ```
+/// Source: as [`EwMean`](super::EwMean). Checked by hand-worked cases.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Period {
     last: Option<i64>,

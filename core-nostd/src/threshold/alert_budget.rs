@@ -26,7 +26,7 @@ use crate::traits::{Learner, Threshold, Validate};
 /// ```
 /// Source: Robbins, Monro: A stochastic approximation method, Annals of Mathematical Statistics 1951,
 /// doi:10.1214/aoms/1177729586, with a constant step as in Angelopoulos, Candès, Tibshirani: Conformal PID control for
-/// time series prediction, NeurIPS 2023, doi:10.48550/arXiv.2307.16895.
+/// time series prediction, NeurIPS 2023, doi:10.48550/arXiv.2307.16895. Checked by simulation: the bound above holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AlertBudget {
     threshold: Compensated,

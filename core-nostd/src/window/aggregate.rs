@@ -168,6 +168,11 @@ impl Aggregate for Max {
 }
 
 /// Mean and variance of a stretch: what [`MeanVar`] remembers. Memory: 12 bytes.
+/// ```
+/// use brooklet_core::window::{Aggregate, MeanVar};
+/// let both = MeanVar::combine(&MeanVar::lift(1.0), &MeanVar::lift(3.0));
+/// assert_eq!((both.count(), both.mean(), both.variance()), (2, 2.0, 2.0));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Moments {
     count: u32,
@@ -266,6 +271,11 @@ impl Aggregate for MeanVar {
 }
 
 /// Highest, lowest, and how far it fell: what [`LargestDrop`] remembers. Memory: 12 bytes.
+/// ```
+/// use brooklet_core::window::{Aggregate, Fall, LargestDrop};
+/// let fall: Fall = LargestDrop::combine(&LargestDrop::lift(5.0), &LargestDrop::lift(2.0));
+/// assert_eq!(LargestDrop::lower(&fall), Some(3.0));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Fall {
     high: f32,

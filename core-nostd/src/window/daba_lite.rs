@@ -101,6 +101,12 @@ impl<A: Aggregate, const CAP: usize> DabaLite<A, CAP> {
     }
 
     /// Appends what already is an aggregate, as if it were one value; false if the window was full.
+    /// ```
+    /// use brooklet_core::window::{DabaLite, Sum};
+    /// let mut hour = DabaLite::<Sum, 60>::new(); // of minutes
+    /// for minute in [10.0, 20.0] { hour.insert_partial(minute); }
+    /// assert_eq!(hour.lower(), Some(30.0));
+    /// ```
     pub fn insert_partial(&mut self, partial: A::Partial) -> bool {
         if self.is_full() {
             return false;

@@ -5,7 +5,10 @@ use crate::traits::{Learner, Statistic, Validate};
 
 /// Mean of the last `LEN` values.
 ///
-/// The rolling sum is recomputed once a turn, so rounding errors cannot pile up.
+/// Formula: `sum of the last LEN / LEN`, of fewer while there are fewer. The rolling sum is recomputed once a turn, so
+/// rounding errors cannot pile up.
+///
+/// Smooths noise and lags by half of `LEN`; one wild value shows for `LEN` samples and then not at all.
 ///
 /// `LEN`: 1..=65534. Memory: `4 LEN + 8` bytes. Cost: O(1), once a turn O(LEN).
 /// ```
@@ -15,6 +18,7 @@ use crate::traits::{Learner, Statistic, Validate};
 /// for x in [1.0, 2.0, 3.0, 7.0] { mean.learn_one(&x); }
 /// assert_eq!(mean.value(), Some(4.0));
 /// ```
+/// Checked against pandas.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MovingMean<const LEN: usize> {
     #[serde(with = "crate::array")]
@@ -35,6 +39,12 @@ impl<const LEN: usize> MovingMean<LEN> {
     }
 
     /// The mean as it would be with `x` as the newest value.
+    /// ```
+    /// use brooklet_core::{traits::{Learner, Statistic}, window::MovingMean};
+    /// let mut mean = MovingMean::<2>::new();
+    /// for x in [1.0, 3.0] { mean.learn_one(&x); }
+    /// assert_eq!((mean.mean_with(5.0), mean.value()), (4.0, Some(2.0)));
+    /// ```
     #[must_use]
     pub fn mean_with(&self, x: f32) -> f32 {
         let x = math::limit(x);

@@ -4,9 +4,21 @@ use crate::math;
 use crate::traits::{Learner, Statistic, Validate};
 
 /// The smallest of the last `W` values.
+/// ```
+/// use brooklet_core::{traits::{Learner, Statistic}, window::RollingMin};
+/// let mut min = RollingMin::<2>::new();
+/// for x in [1.0, 9.0, 4.0] { min.learn_one(&x); }
+/// assert_eq!(min.value(), Some(4.0));
+/// ```
 pub type RollingMin<const W: usize> = RollingExtreme<W, false>;
 
 /// The largest of the last `W` values.
+/// ```
+/// use brooklet_core::{traits::{Learner, Statistic}, window::RollingMax};
+/// let mut max = RollingMax::<2>::new();
+/// for x in [9.0, 1.0, 4.0] { max.learn_one(&x); }
+/// assert_eq!(max.value(), Some(4.0));
+/// ```
 pub type RollingMax<const W: usize> = RollingExtreme<W, true>;
 
 /// The smallest (`MAX = false`) or largest (`MAX = true`) of the last `W` values.

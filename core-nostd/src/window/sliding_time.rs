@@ -11,8 +11,8 @@ use crate::traits::{Learner, Statistic, Validate, Windower};
 /// [`crowded`](Self::crowded) counts them. A sample without a time, or older than the newest, counts as measured with the
 /// newest; one that lies a whole `length` before it starts a new window, since the clock must have been set back.
 ///
-/// `CAP`: 1..=65534; `length`: 1 and up. Memory: `CAP` times a partial and 8 bytes, two partials, 32 bytes. Cost:
-/// at most 3 combinations to learn and 2 for each sample that leaves; usually one does.
+/// `CAP`: 1..=65534; `length`: 1 and up. Memory: `CAP` times a partial and 8 bytes, two partials, 32 bytes, rounded up to
+/// eight. Cost: at most 3 combinations to learn and 2 for each sample that leaves; usually one does.
 /// ```
 /// use brooklet_core::window::{Max, SlidingTime};
 /// use brooklet_core::{sample::Moment, traits::{Learner, Statistic}};
@@ -45,6 +45,13 @@ impl<A: Aggregate, const CAP: usize> SlidingTime<A, CAP> {
     }
 
     /// Samples that left early because more than `CAP` came within `length`.
+    /// ```
+    /// use brooklet_core::window::{Count, SlidingTime};
+    /// use brooklet_core::{sample::Moment, traits::{Learner, Statistic}};
+    /// let mut second = SlidingTime::<Count, 2>::new(1000);
+    /// for time in [0, 10, 20] { second.learn_one(&Moment::new(1.0, Some(time)).unwrap()); }
+    /// assert_eq!((second.value(), second.crowded()), (Some(2), 1));
+    /// ```
     #[must_use]
     pub const fn crowded(&self) -> u32 {
         self.crowded

@@ -48,6 +48,12 @@ impl<const W: usize> SortedWindow<W> {
 
     /// The value that a share `q` (0 to 1) of the values lies below, between two values by straight line; `None` for no
     /// values.
+    /// ```
+    /// use brooklet_core::{traits::Learner, window::SortedWindow};
+    /// let mut window = SortedWindow::<4>::new();
+    /// for x in [4.0, 1.0, 3.0, 2.0] { window.learn_one(&x); }
+    /// assert_eq!((window.quantile(0.5), window.median(), window.quantile(1.0)), (Some(2.5), Some(2.5), Some(4.0)));
+    /// ```
     #[must_use]
     pub fn quantile(&self, q: f32) -> Option<f32> {
         let place = math::clamp(q, 0.0, 1.0) * f32::from(self.len.saturating_sub(1));
@@ -126,7 +132,7 @@ impl<const W: usize> Validate for SortedWindow<W> {
     fn is_valid(&self) -> bool {
         let (next, len) = (usize::from(self.next), usize::from(self.len));
         let sorted = self.sorted();
-        let in_order = sorted.is_sorted();
+        let in_order = sorted.is_sorted_by(|a, b| a <= b); // plain is_sorted slices, which can panic
         let ring = self.ring.iter().take(len);
         next < W
             && (len == W || len == next)

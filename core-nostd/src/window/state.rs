@@ -7,6 +7,17 @@ use crate::sample::Moment;
 use crate::traits::{Learner, Validate, Windower};
 
 /// What makes two samples belong to one state.
+/// ```
+/// use brooklet_core::window::{Split, State};
+/// use brooklet_core::{sample::Moment, traits::{Learner, Windower}};
+/// let runs = |split| {
+///     let mut state = State::new(split);
+///     let xs = [1.0, 1.0, 2.0, 5.0, 2.0];
+///     xs.map(|x| { state.learn_one(&Moment::new(x, None).unwrap()); usize::from(state.closed().is_some()) })
+/// };
+/// assert_eq!(runs(Split::Equal), [0, 0, 1, 1, 1]);
+/// assert_eq!(runs(Split::Threshold(3.0)), [0, 0, 0, 1, 1]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Split {
     /// The same value: for modes, switches and counters.

@@ -48,6 +48,11 @@ impl Closed {
 }
 
 /// What is remembered of the samples of a window: see [`Summary`]. Memory: 28 bytes.
+/// ```
+/// use brooklet_core::window::{Aggregate, Digest, Summary};
+/// let both: Digest = Summary::combine(&Summary::lift(1.0), &Summary::lift(3.0));
+/// assert_eq!((both.count(), Summary::lower(&both).unwrap().mean), (2, 2.0));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Digest {
     moments: Moments,

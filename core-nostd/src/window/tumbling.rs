@@ -38,6 +38,13 @@ impl Tumbling {
     }
 
     /// Samples left out because they came too late.
+    /// ```
+    /// use brooklet_core::window::{Length, Tumbling};
+    /// use brooklet_core::{sample::Moment, traits::Learner};
+    /// let mut minute = Tumbling::new(Length::minutes(1));
+    /// for second in [10, 70, 50] { minute.learn_one(&Moment::new(1.0, Some(second * 1000)).unwrap()); }
+    /// assert_eq!(minute.late(), 1); // second 50 came when its minute was closed
+    /// ```
     #[must_use]
     pub const fn late(&self) -> u32 {
         self.pane.late()

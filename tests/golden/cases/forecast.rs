@@ -1,4 +1,6 @@
-use super::brooklet::forecast::{Autoregression, HoltWinters, LocalLevel, LocalLinearTrend, Season};
+use super::brooklet::forecast::{
+    Autoregression, HoltWinters, LocalLevel, LocalLinearTrend, Naive, Season, SeasonalNaive,
+};
 use super::brooklet::traits::{Forecaster, Learner};
 use super::{golden, Real};
 use brooklet_golden::Real as _;
@@ -97,5 +99,21 @@ fn autoregression_is_the_plain_recursion() {
         row.check_if_given("far", model.forecast(20).map(|f| f.value));
         row.check_if_given("sd", model.forecast(1).map(|f| f.sd));
         row.check_if_given("far_sd", model.forecast(20).map(|f| f.sd));
+    }
+}
+
+#[test]
+fn naive_and_seasonal_naive() {
+    let golden = golden("forecast/naive", 1e-12, 1e-5);
+    let (mut naive, mut seasonal) = (Naive::new(), SeasonalNaive::<7>::new());
+    for row in golden.rows() {
+        naive.learn_one(&row.get("y"));
+        seasonal.learn_one(&row.get("y"));
+        for ahead in [1, 10] {
+            for (name, forecast) in [("naive", naive.forecast(ahead)), ("seasonal", seasonal.forecast(ahead))] {
+                row.check(&format!("{name}_{ahead}"), forecast.map(|f| f.value));
+                row.check(&format!("{name}_{ahead}_sd"), forecast.map(|f| f.sd));
+            }
+        }
     }
 }

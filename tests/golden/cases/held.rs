@@ -36,7 +36,7 @@ fn every_registered_learner_is_held_against_something() {
 #[test]
 fn every_golden_file_is_used() {
     let mut cases = String::new();
-    for folder in ["cases", "prequential"] {
+    for folder in ["cases", "packed", "prequential"] {
         for entry in fs::read_dir(here(folder)).unwrap().flatten() {
             cases += &fs::read_to_string(entry.path()).unwrap();
         }

@@ -133,6 +133,25 @@ def autoregression():
     write("forecast", "autoregression", "recursive least squares with forgetting as given, in numpy", columns)
 
 
+def naive():
+    """The last value and the value a season ago; bands by the root mean square of their own errors so far."""
+    rng, season = Rng(23), 7
+    ys = [single(20.0 + 4.0 * ((i % season) - 3.0) + rng.normal()) for i in range(90)]
+    columns = {"y": ys}
+    for name, lag in (("naive", 1), ("seasonal", season)):
+        errors = np.array([np.nan] * lag + [ys[i] - ys[i - lag] for i in range(lag, len(ys))])
+        for ahead in (1, 10):
+            value, sd = [], []
+            for i in range(len(ys)):
+                known = i >= lag
+                back = lag * -(-ahead // lag)  # the least whole number of lags that reaches what was seen
+                value.append(ys[i + ahead - back] if known else None)
+                sd.append(np.sqrt(np.nanmean(errors[: i + 1] ** 2) * (back // lag)) if known else None)
+            columns[f"{name}_{ahead}"], columns[f"{name}_{ahead}_sd"] = value, sd
+    write("forecast", "naive", "numpy, Hyndman and Athanasopoulos 2021, section 5.5", columns)
+
+
+naive()
 holt_winters()
 kalman()
 autoregression()

@@ -5,7 +5,8 @@ use crate::rng::Rng;
 use crate::sample::Sample;
 use crate::traits::{Learner, Scorer, Validate};
 
-/// Where the trees of [`HalfSpaceTrees`] split.
+/// Where the trees of [`HalfSpaceTrees`] split. Nodes are counted level by level: the root is 1, the children of node
+/// `i` are `2 i` and `2 i + 1`.
 pub trait Splits<const N: usize, const TREES: usize>: Validate {
     /// What is left to decide about a sample on its way through a tree.
     type Place: Copy;
@@ -13,56 +14,8 @@ pub trait Splits<const N: usize, const TREES: usize>: Validate {
     /// The sample at the roots.
     fn enter(&self, x: &[f32; N]) -> [Self::Place; TREES];
 
-    /// True if the sample goes to the right of the node in this slot; the place is then that at the child.
-    fn right(&self, tree: usize, slot: usize, place: &mut Self::Place) -> bool;
-}
-
-/// Levels that lie together in memory: 31 nodes of 2 bytes, about a cache line.
-const BLOCK: u32 = 5;
-
-/// The ways of a sample through all trees, side by side: a node's slot is its block's base and its place inside.
-struct Ways<const TREES: usize> {
-    bases: [usize; TREES],
-    insides: [usize; TREES],
-    /// The turns up to the block, a binary digit each.
-    paths: [usize; TREES],
-}
-
-impl<const TREES: usize> Ways<TREES> {
-    const fn new() -> Self {
-        Self { bases: [0; TREES], insides: [0; TREES], paths: [0; TREES] }
-    }
-
-    /// Moves all ways to their next blocks where the level is the first of one.
-    fn reach(&mut self, level: u32, height: u32) {
-        if !level.is_multiple_of(BLOCK) {
-            return;
-        }
-        let block = below(Ord::min(height.saturating_sub(level), BLOCK));
-        let ways = self.bases.iter_mut().zip(&mut self.insides).zip(&mut self.paths);
-        for ((base, inside), path) in ways {
-            if level > 0 {
-                *path = path.wrapping_shl(BLOCK).wrapping_add(inside.wrapping_sub(below(BLOCK)));
-            }
-            *base = below(level).wrapping_add(path.wrapping_mul(block));
-            *inside = 0;
-        }
-    }
-}
-
-/// The slot of the node at the end of `path`, a binary digit for each of the `level` turns.
-const fn slot(level: u32, path: usize, height: u32) -> usize {
-    let within = level % BLOCK;
-    let first = level.saturating_sub(within);
-    let levels = height.saturating_sub(first);
-    let block = below(if levels < BLOCK { levels } else { BLOCK });
-    let inside = below(within).wrapping_add(path & below(within));
-    below(first).wrapping_add(path.wrapping_shr(within).wrapping_mul(block)).wrapping_add(inside)
-}
-
-/// Nodes of a tree of so many levels.
-const fn below(levels: u32) -> usize {
-    1usize.wrapping_shl(levels).wrapping_sub(1)
+    /// True if the sample goes to the right of the node; the place is then that at the child.
+    fn right(&self, tree: usize, node: usize, place: &mut Self::Place) -> bool;
 }
 
 /// Splits in the middle of what is left of a feature's range, as in the paper; needs no memory for the nodes.
@@ -74,7 +27,7 @@ const fn below(levels: u32) -> usize {
 /// use brooklet_core::anomaly::{Halving, Splits};
 /// let halving = Halving::<1, 1>::new(1);
 /// let [mut place] = halving.enter(&[-100.0]);
-/// assert!((0..8).all(|node| !halving.right(0, node, &mut place))); // below all of the range
+/// assert!((1..8).all(|node| !halving.right(0, node, &mut place))); // below all of the range
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Halving<const N: usize, const TREES: usize> {
@@ -100,8 +53,9 @@ impl<const N: usize, const TREES: usize> Halving<N, TREES> {
             while let ([scale, a @ ..], [offset, b @ ..]) = features {
                 let s = rng.uniform();
                 let half = 2.0 * math::max(s, 1.0 - s);
-                *scale = 1.0 / (12.0 * half);
-                *offset = (0.5 - s + half) / (2.0 * half);
+                // To the number of one of 65536 equal parts of the range; half a part less, as the nearest is taken.
+                *scale = 65_536.0 / (12.0 * half);
+                *offset = 65_536.0 * (0.5 - s + half) / (2.0 * half) - 0.5;
                 features = (a, b);
             }
             trees = (a, b, c);
@@ -118,17 +72,18 @@ impl<const N: usize, const TREES: usize> Splits<N, TREES> for Halving<N, TREES> 
         let mut places = [[0; N]; TREES];
         for ((place, scale), offset) in places.iter_mut().zip(&self.scales).zip(&self.offsets) {
             for (((place, scale), offset), x) in place.iter_mut().zip(scale).zip(offset).zip(x) {
-                let inside = math::clamp(x * scale + offset, 0.0, BELOW_ONE);
-                // Signed, because that is what processors convert to.
-                *place = ((inside * 2_147_483_648.0) as i32 as u32).wrapping_shl(1);
+                // 16 digits: as many as a tree has levels at most.
+                let digits = math::clamp(x * scale + offset, 0.0, 65_535.0);
+                *place = math::nearest(digits).wrapping_shl(16);
             }
         }
         places
     }
 
-    fn right(&self, tree: usize, slot: usize, place: &mut [u32; N]) -> bool {
+    #[inline]
+    fn right(&self, tree: usize, node: usize, place: &mut [u32; N]) -> bool {
         let step = self.steps.get(tree).copied().unwrap_or(1);
-        let hash = (slot as u32).wrapping_add(1).wrapping_mul(step) >> 16;
+        let hash = (node as u32).wrapping_mul(step) >> 16;
         let feature = (hash.wrapping_mul(N as u32) >> 16) as usize;
         let Some(digits) = place.get_mut(feature) else { return false };
         let right = *digits >> 31 == 1;
@@ -139,18 +94,15 @@ impl<const N: usize, const TREES: usize> Splits<N, TREES> for Halving<N, TREES> 
 
 impl<const N: usize, const TREES: usize> Validate for Halving<N, TREES> {
     fn is_valid(&self) -> bool {
-        self.scales.iter().chain(&self.offsets).flatten().all(|v| (0.0..=1.0).contains(v))
+        self.scales.iter().chain(&self.offsets).flatten().all(|v| (0.0..=65_536.0).contains(v))
     }
 }
-
-/// The largest f32 below 1.
-const BELOW_ONE: f32 = 0.999_999_94;
 
 /// Splits given one by one, such as those of trees made elsewhere. Memory: `5 TREES NODES` bytes.
 /// ```
 /// use brooklet_core::anomaly::{GivenSplits, Splits};
 /// let splits = GivenSplits::<2, 1, 1>::new(&[[1]], &[[7.0]]).unwrap();
-/// assert!(splits.right(0, 0, &mut [0.0, 7.0]) && !splits.right(0, 0, &mut [0.0, 6.9]));
+/// assert!(splits.right(0, 1, &mut [0.0, 7.0]) && !splits.right(0, 1, &mut [0.0, 6.9]));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GivenSplits<const N: usize, const TREES: usize, const NODES: usize> {
@@ -161,24 +113,11 @@ pub struct GivenSplits<const N: usize, const TREES: usize, const NODES: usize> {
 }
 
 impl<const N: usize, const TREES: usize, const NODES: usize> GivenSplits<N, TREES, NODES> {
-    /// Feature and threshold of each node, in the order of levels (the children of node `i` are `2 i + 1` and
-    /// `2 i + 2`); `x` goes left where it is below the threshold. `None` if a feature is not below `N` or a threshold
-    /// not finite.
+    /// Feature and threshold of each node, level by level from the root; `x` goes left where it is below the
+    /// threshold. `None` if a feature is not below `N` or a threshold not finite.
     #[must_use]
     pub fn new(features: &[[u8; NODES]; TREES], thresholds: &[[f32; NODES]; TREES]) -> Option<Self> {
-        let mut splits = Self { features: [[0; NODES]; TREES], thresholds: [[0.0; NODES]; TREES] };
-        let height = NODES.saturating_add(1).ilog2();
-        for level in 0..height {
-            for path in 0..1usize.wrapping_shl(level) {
-                let (from, to) = (below(level).wrapping_add(path), slot(level, path, height));
-                for (tree, given) in splits.features.iter_mut().zip(features) {
-                    *tree.get_mut(to)? = *given.get(from)?;
-                }
-                for (tree, given) in splits.thresholds.iter_mut().zip(thresholds) {
-                    *tree.get_mut(to)? = *given.get(from)?;
-                }
-            }
-        }
+        let splits = Self { features: *features, thresholds: *thresholds };
         splits.is_valid().then_some(splits)
     }
 }
@@ -193,7 +132,8 @@ impl<const N: usize, const TREES: usize, const NODES: usize> Splits<N, TREES>
         [*x; TREES]
     }
 
-    fn right(&self, tree: usize, slot: usize, x: &mut [f32; N]) -> bool {
+    fn right(&self, tree: usize, node: usize, x: &mut [f32; N]) -> bool {
+        let slot = node.wrapping_sub(1);
         let feature = self.features.get(tree).and_then(|tree| tree.get(slot)).copied().unwrap_or(0);
         let threshold = self.thresholds.get(tree).and_then(|tree| tree.get(slot)).copied().unwrap_or(0.0);
         x.get(usize::from(feature)).is_some_and(|x| *x >= threshold)
@@ -217,13 +157,14 @@ impl<const N: usize, const TREES: usize, const NODES: usize> Validate for GivenS
 /// standardised features (`Then<StandardScaler, HalfSpaceTrees>`, as the registered one is), or splits that fit the
 /// raw ones. Ready after `window` samples.
 ///
-/// `NODES`: inner nodes of a tree, `2^H - 1`; `window`: 1 and up, in samples. Memory: `4 TREES NODES` bytes and the
-/// splits: of a node only the mass of its left child is kept, the rest follows on the way down. Cost: `H TREES`
-/// comparisons.
+/// `LEAVES`: of a tree, `2^H`, H 1 to 16; `window`: 1 to `2^((31 - H) / 2) - 1` (2047 for H = 8, 255 for H = 15), in
+/// samples, brought into range. Memory: `4 TREES LEAVES` bytes and the splits. Cost: `H TREES` comparisons, as a sample
+/// is counted in leaves only and the sum along a way is kept at its leaf; once a window up to `LEAVES` additions a
+/// level of each tree to find those sums.
 /// ```
 /// use brooklet_core::{anomaly::HalfSpaceTrees, rng::Rng, sample::Sample};
 /// use brooklet_core::traits::{Learner, Scorer};
-/// let (mut rng, mut trees) = (Rng::new(1), HalfSpaceTrees::<2, 10, 63>::new(250, 7));
+/// let (mut rng, mut trees) = (Rng::new(1), HalfSpaceTrees::<2, 10, 64>::new(250, 7));
 /// for _ in 0..500 { trees.learn_one(&Sample::new([rng.normal(), rng.normal()]).unwrap()); }
 /// let raw = |x| trees.raw_one(&Sample::new(x).unwrap()).unwrap();
 /// assert!(raw([0.0, 0.0]) < 0.9 && raw([6.0, -6.0]) > 0.95);
@@ -231,20 +172,18 @@ impl<const N: usize, const TREES: usize, const NODES: usize> Validate for GivenS
 /// Source: S. C. Tan, K. M. Ting, T. F. Liu, Fast anomaly detection for streaming data, IJCAI 2011. Checked against
 /// river.anomaly.HalfSpaceTrees with the same splits.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct HalfSpaceTrees<const N: usize, const TREES: usize, const NODES: usize, S = Halving<N, TREES>> {
+pub struct HalfSpaceTrees<const N: usize, const TREES: usize, const LEAVES: usize, S = Halving<N, TREES>> {
     splits: S,
-    /// Samples in each node's left child, in the window and in the reference; every window they change places.
+    /// Of each leaf, in the upper bits the sum along the way to it in the reference, in the lower `COUNT_BITS` its
+    /// samples in the window.
     #[serde(with = "crate::array::nested")]
-    even: [[u16; NODES]; TREES],
-    #[serde(with = "crate::array::nested")]
-    odd: [[u16; NODES]; TREES],
+    leaves: [[u32; LEAVES]; TREES],
     window: u16,
     count: u16,
-    is_odd: bool,
     ready: bool,
 }
 
-impl<const N: usize, const TREES: usize, const NODES: usize> HalfSpaceTrees<N, TREES, NODES> {
+impl<const N: usize, const TREES: usize, const LEAVES: usize> HalfSpaceTrees<N, TREES, LEAVES> {
     /// Trees that halve, with nothing learnt.
     #[must_use]
     pub const fn new(window: u16, seed: u64) -> Self {
@@ -252,61 +191,94 @@ impl<const N: usize, const TREES: usize, const NODES: usize> HalfSpaceTrees<N, T
     }
 }
 
-impl<const N: usize, const TREES: usize, const NODES: usize, S> HalfSpaceTrees<N, TREES, NODES, S> {
-    const HEIGHT: u32 = NODES.saturating_add(1).trailing_zeros();
+impl<const N: usize, const TREES: usize, const LEAVES: usize, S> HalfSpaceTrees<N, TREES, LEAVES, S> {
+    const HEIGHT: u32 = LEAVES.trailing_zeros();
     const SHAPE: () = assert!(
-        NODES < 65_536 && NODES.saturating_add(1).is_power_of_two() && N > 0 && N < 65_536 && TREES > 0,
-        "NODES is 2^H - 1"
+        LEAVES > 1 && LEAVES <= 65_536 && LEAVES.is_power_of_two() && N > 0 && N < 65_536 && TREES > 0,
+        "LEAVES is 2^H"
     );
+    /// So that the largest sum fits into the rest.
+    const COUNT_BITS: u32 = 31u32.saturating_sub(Self::HEIGHT) / 2;
+    const COUNTED: u32 = 1u32.wrapping_shl(Self::COUNT_BITS).wrapping_sub(1);
+    /// The sum for a sample of the window along a way that all samples go.
+    const DEEPEST: u32 = 2u32.wrapping_shl(Self::HEIGHT).wrapping_sub(1);
 
-    /// Trees with given splits and nothing learnt; a window of 0 counts as 1.
+    /// Trees with given splits and nothing learnt.
     #[must_use]
     pub const fn with_splits(splits: S, window: u16) -> Self {
         let () = Self::SHAPE;
-        let window = if window == 0 { 1 } else { window };
-        let (even, odd) = ([[0; NODES]; TREES], [[0; NODES]; TREES]);
-        Self { splits, even, odd, window, count: 0, is_odd: false, ready: false }
+        let (window, most) = (if window == 0 { 1 } else { window }, Self::COUNTED as u16);
+        let window = if window > most { most } else { window };
+        Self { splits, leaves: [[0; LEAVES]; TREES], window, count: 0, ready: false }
+    }
+
+    /// Turns what was counted below a node of this mass into the sums along the ways from the root.
+    fn settle(leaves: &mut [u32], mass: u32, depth: u32, above: u32, fewest: u32) {
+        let sum = above.wrapping_add(mass.wrapping_shl(depth));
+        let half = leaves.len() / 2;
+        match leaves.split_at_mut_checked(half) {
+            Some((left, right)) if half > 0 && mass >= fewest => {
+                let counted = left.iter().fold(0u32, |sum, leaf| sum.wrapping_add(*leaf & Self::COUNTED));
+                let depth = depth.wrapping_add(1);
+                Self::settle(left, counted, depth, sum, fewest);
+                Self::settle(right, mass.saturating_sub(counted), depth, sum, fewest);
+            }
+            _ => leaves.fill(sum.wrapping_shl(Self::COUNT_BITS)),
+        }
     }
 }
 
-impl<const N: usize, const TREES: usize, const NODES: usize, S> Learner for HalfSpaceTrees<N, TREES, NODES, S>
+impl<const N: usize, const TREES: usize, const LEAVES: usize, S> HalfSpaceTrees<N, TREES, LEAVES, S>
+where
+    S: Splits<N, TREES>,
+{
+    /// The sample's leaf in each tree.
+    #[inline]
+    fn fall(&self, x: &Sample<N>) -> [usize; TREES] {
+        let mut places = self.splits.enter(&x.values().map(math::limit));
+        let mut nodes = [1usize; TREES];
+        // Level by level, so that the trees' ways are walked side by side.
+        for _ in 0..Self::HEIGHT {
+            for (tree, (node, place)) in (0..TREES).zip(nodes.iter_mut().zip(&mut places)) {
+                let right = self.splits.right(tree, *node, place);
+                *node = node.wrapping_mul(2).wrapping_add(usize::from(right));
+            }
+        }
+        nodes.map(|node| node & LEAVES.wrapping_sub(1))
+    }
+}
+
+impl<const N: usize, const TREES: usize, const LEAVES: usize, S> Learner
+    for HalfSpaceTrees<N, TREES, LEAVES, S>
 where
     S: Splits<N, TREES>,
 {
     type Input = Sample<N>;
 
     fn learn_one(&mut self, x: &Sample<N>) {
-        let mut places = self.splits.enter(&x.values().map(math::limit));
-        let mut ways = Ways::<TREES>::new();
-        let masses = if self.is_odd { &mut self.odd } else { &mut self.even };
-        // Level by level, so that the trees' ways are walked side by side.
-        for level in 0..Self::HEIGHT {
-            ways.reach(level, Self::HEIGHT);
-            let slots = ways.bases.iter().zip(&mut ways.insides);
-            let trees = slots.zip(&mut places).zip(masses.iter_mut()).enumerate();
-            for (tree, (((base, inside), place), masses)) in trees {
-                let slot = base.wrapping_add(*inside);
-                let right = self.splits.right(tree, slot, place);
-                if let Some(left) = masses.get_mut(slot) {
-                    *left = left.wrapping_add(u16::from(!right)); // at most `window`
-                }
-                *inside = inside.wrapping_mul(2).wrapping_add(1).wrapping_add(usize::from(right));
+        let reached = self.fall(x);
+        for (tree, leaf) in self.leaves.iter_mut().zip(reached) {
+            if let Some(leaf) = tree.get_mut(leaf) {
+                *leaf = leaf.wrapping_add(1); // at most `window`
             }
         }
         self.count = self.count.saturating_add(1);
         if self.count >= self.window {
-            (self.count, self.is_odd, self.ready) = (0, !self.is_odd, true);
-            *if self.is_odd { &mut self.odd } else { &mut self.even } = [[0; NODES]; TREES];
+            (self.count, self.ready) = (0, true);
+            let window = u32::from(self.window);
+            let fewest = window.saturating_add(9) / 10;
+            self.leaves.iter_mut().for_each(|tree| Self::settle(tree, window, 0, 0, fewest));
         }
     }
 
     fn reset(&mut self) {
-        (self.even, self.odd) = ([[0; NODES]; TREES], [[0; NODES]; TREES]);
-        (self.count, self.is_odd, self.ready) = (0, false, false);
+        self.leaves = [[0; LEAVES]; TREES];
+        (self.count, self.ready) = (0, false);
     }
 }
 
-impl<const N: usize, const TREES: usize, const NODES: usize, S> Scorer for HalfSpaceTrees<N, TREES, NODES, S>
+impl<const N: usize, const TREES: usize, const LEAVES: usize, S> Scorer
+    for HalfSpaceTrees<N, TREES, LEAVES, S>
 where
     S: Splits<N, TREES>,
 {
@@ -314,46 +286,33 @@ where
         if !self.ready {
             return None;
         }
-        let window = u32::from(self.window);
-        let mut places = self.splits.enter(&x.values().map(math::limit));
-        let mut ways = Ways::<TREES>::new();
-        // What is left of the reference on each way; 0 once it was less than a tenth.
-        let (mut left_over, tenth) = ([window; TREES], window.saturating_add(9) / 10);
-        let masses = if self.is_odd { &self.even } else { &self.odd };
-        let root = u64::from(window).wrapping_mul(TREES as u64);
-        let mut sum = root;
-        for level in 0..Self::HEIGHT {
-            ways.reach(level, Self::HEIGHT);
-            let mut level_sum = 0u64;
-            let slots = ways.bases.iter().zip(&mut ways.insides);
-            let trees = slots.zip(&mut places).zip(masses).zip(&mut left_over).enumerate();
-            for (tree, ((((base, inside), place), masses), mass)) in trees {
-                let slot = base.wrapping_add(*inside);
-                let right = self.splits.right(tree, slot, place);
-                let left = masses.get(slot).map_or(0, |left| u32::from(*left));
-                let left = Ord::min(left, *mass);
-                // Without a branch that half of the time is predicted wrongly.
-                let other = mass.wrapping_sub(left).wrapping_sub(left);
-                let here = left.wrapping_add(other & 0u32.wrapping_sub(u32::from(right)));
-                level_sum = level_sum.wrapping_add(u64::from(here));
-                *mass = if here < tenth { 0 } else { here };
-                *inside = inside.wrapping_mul(2).wrapping_add(1).wrapping_add(usize::from(right));
-            }
-            sum = sum.wrapping_add(level_sum.wrapping_shl(level.wrapping_add(1)));
-        }
-        let deepest = 2u64.wrapping_shl(Self::HEIGHT).wrapping_sub(1);
-        Some(1.0 - sum as f32 / root.wrapping_mul(deepest) as f32)
+        let sums = self.leaves.iter().zip(self.fall(x)).map(|(tree, leaf)| {
+            tree.get(leaf).map_or(0, |leaf| u64::from(leaf.wrapping_shr(Self::COUNT_BITS)))
+        });
+        let sum = sums.fold(0u64, u64::wrapping_add);
+        let largest =
+            u64::from(self.window).wrapping_mul(TREES as u64).wrapping_mul(u64::from(Self::DEEPEST));
+        Some(1.0 - sum as f32 / largest as f32)
     }
 }
 
-impl<const N: usize, const TREES: usize, const NODES: usize, S> Validate
-    for HalfSpaceTrees<N, TREES, NODES, S>
+impl<const N: usize, const TREES: usize, const LEAVES: usize, S> Validate
+    for HalfSpaceTrees<N, TREES, LEAVES, S>
 where
     S: Splits<N, TREES>,
 {
     fn is_valid(&self) -> bool {
+        let window = u32::from(self.window);
+        let counted =
+            |tree: &[u32; LEAVES]| tree.iter().fold(0u32, |sum, leaf| sum.wrapping_add(leaf & Self::COUNTED));
         self.splits.is_valid()
+            && (1..=Self::COUNTED).contains(&window)
             && self.count < self.window
-            && self.even.iter().chain(&self.odd).flatten().all(|mass| *mass <= self.window)
+            && self.leaves.iter().all(|tree| counted(tree) == u32::from(self.count))
+            && self
+                .leaves
+                .iter()
+                .flatten()
+                .all(|leaf| leaf.wrapping_shr(Self::COUNT_BITS) <= window.wrapping_mul(Self::DEEPEST))
     }
 }

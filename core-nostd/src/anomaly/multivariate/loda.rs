@@ -14,7 +14,7 @@ use crate::traits::{Learner, Scorer, Validate};
 /// Fast and robust with many features; blind to what shows only in a combination of features that no view contains.
 /// Feed standardised features (`Then<StandardScaler, Loda>`, as the registered one is). Ready after 20 samples.
 ///
-/// `window`: 20 to 32,767 samples, brought into range. Memory: `PROJECTIONS (2 BINS + 4 N)` bytes. Cost:
+/// `window`: 20 to 32,767 samples, brought into range. Memory: `PROJECTIONS (2 BINS + 4 N) + 4` bytes. Cost:
 /// `N PROJECTIONS` multiplications, a logarithm for six projections.
 /// ```
 /// use brooklet_core::{anomaly::Loda, rng::Rng, sample::Sample};

@@ -28,11 +28,11 @@ type Scaled<const N: usize, S> = Then<StandardScaler<N, 5000>, S>;
 
 registry! {
     /// Any registered scorer of `N` features; feed raw channels.
-    scorer AnyScorer<const N: usize>: family "scorer", kind 21 {
+    scorer AnyScorer<const N: usize>: family "scorer", kind 21 in "brooklet_core::anomaly" {
         /// Distance from the running mean in units of the covariance of 5000 samples.
         "mahalanobis" => Mahalanobis(Mahalanobis<N, 5000>) = Mahalanobis::new(0.01),
         /// 10 half-space trees of height 8 on standardised features, window 250.
-        "half_space_trees" => HalfSpaceTrees(Scaled<N, HalfSpaceTrees<N, 10, 255>>) =
+        "half_space_trees" => HalfSpaceTrees(Scaled<N, HalfSpaceTrees<N, 10, 256>>) =
             Then::new(StandardScaler::new(), HalfSpaceTrees::new(250, 1)),
         /// 25 histograms of 32 bins of random views of standardised features.
         "loda" => Loda(Scaled<N, Loda<N, 25, 32>>) = Then::new(StandardScaler::new(), Loda::new(2000, 1)),

@@ -152,7 +152,7 @@ impl<const N: usize, const HIDDEN: usize> Learner for OsElm<N, HIDDEN> {
             }
         }
         let inverse = 1.0 / kept;
-        for (i, (row, ph_i)) in self.p.iter_mut().zip(&ph).enumerate() {
+        for (i, (row, ph_i)) in (0..HIDDEN).zip(self.p.iter_mut().zip(&ph)) {
             for (p, ph_j) in row.iter_mut().zip(&ph) {
                 // The same product on both sides of the diagonal, so that P stays symmetric to the bit.
                 *p = math::clamp(inverse * (*p - scale * (ph_i * ph_j)), -2.0 * bound, 2.0 * bound);

@@ -5,7 +5,7 @@ use crate::rng::Rng;
 use crate::sample::Sample;
 use crate::traits::{Learner, Scorer, Validate};
 
-use super::random_cut_tree::Tree;
+use super::random_cut_tree::{Tree, strangeness};
 
 /// Random cut forest: strange is what a random cut would soon separate from all others.
 ///
@@ -20,9 +20,9 @@ use super::random_cut_tree::Tree;
 /// channel. Ready when a reservoir holds 32 samples, or is full.
 ///
 /// `SAMPLES`: 2 to 32,767 a tree; `decay`: 1e-5 to 1 a sample, usually `0.1 / SAMPLES`, brought into range. Memory:
-/// about `TREES SAMPLES (12 N + 26)` bytes (24 kB for 10 x 32 and 4 features), half of them the bounding boxes,
-/// which make it fast. Cost: about
-/// `6 N log2(SAMPLES) TREES` operations; in the long run one tree in ten changes.
+/// about `TREES SAMPLES (12 N + 20)` bytes (22 kB for 10 x 32 and 4 features), half of them the bounding boxes,
+/// which make it fast. Cost: at most about `6 N log2(SAMPLES) TREES` operations, as boxes that hold the sample are not
+/// looked at; in the long run one tree in ten changes.
 /// ```
 /// use brooklet_core::{anomaly::RandomCutForest, rng::Rng, sample::Sample};
 /// use brooklet_core::traits::{Learner, Scorer};
@@ -72,11 +72,10 @@ impl<const N: usize, const TREES: usize, const SAMPLES: usize> Learner
             self.age -= MOST_AGE;
             self.trees.iter_mut().for_each(|tree| tree.shift_keys(MOST_AGE));
         }
+        let exp_age = math::exp(self.age);
         for tree in &mut self.trees {
             // The smallest of exponentials with weights e^(decay t) stay (Efraimidis and Spirakis 2006), in logarithms.
-            let exponential = -math::ln(1.0 - self.rng.uniform());
-            let key = math::ln(math::max(exponential, 1e-10)) - self.age;
-            if tree.accepts(key) {
+            if let Some(key) = tree.draw(self.rng.uniform(), self.age, exp_age) {
                 tree.learn(&point, key, &mut self.rng);
             }
         }
@@ -94,28 +93,7 @@ impl<const N: usize, const TREES: usize, const SAMPLES: usize> Scorer for Random
             return None;
         }
         let point = x.values().map(math::limit);
-        let mut descents = [const { None }; TREES];
-        for (descent, tree) in descents.iter_mut().zip(&self.trees) {
-            *descent = Some(tree.enter());
-        }
-        let mut sum = 0.0;
-        // Level by level, so that the trees' memory is waited for side by side.
-        for _ in 0..=SAMPLES {
-            let mut going = false;
-            for (slot, tree) in descents.iter_mut().zip(&self.trees) {
-                if let Some(descent) = slot {
-                    if tree.step(descent, &point) {
-                        going = true;
-                    } else {
-                        sum += descent.sum;
-                        *slot = None;
-                    }
-                }
-            }
-            if !going {
-                break;
-            }
-        }
+        let sum = strangeness(&self.trees, &point);
         Some(sum / TREES as f32 * math::log2(f32::from(filled) + 1.0))
     }
 }

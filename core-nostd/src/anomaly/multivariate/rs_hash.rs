@@ -19,7 +19,7 @@ use super::loda::sum_of_logarithms;
 /// one is): -4 to 4 is the range of the grids; beyond ±64 all is the same. Ready after 20 samples.
 ///
 /// `ROWS`: tables, two for each component; `window`: 20 to 32,767 samples, brought into range. Memory: `ROWS (2 WIDTH +
-/// 4 N)` bytes. Cost: `N ROWS` multiplications, a logarithm for six components.
+/// 4 N) + 4` bytes. Cost: `N ROWS` multiplications, a logarithm for six components.
 /// ```
 /// use brooklet_core::{anomaly::RsHash, rng::Rng, sample::Sample};
 /// use brooklet_core::traits::{Learner, Scorer};

@@ -49,6 +49,13 @@ const MOST: f32 = 1e8;
 const TINY: f32 = 1e-15;
 
 /// What a sample is in the plane of the components and off it.
+/// ```
+/// use brooklet_core::{anomaly::StreamingPca, sample::Sample, traits::Learner};
+/// let mut pca = StreamingPca::<2, 1, 100>::new();
+/// for i in 0..200u8 { pca.learn_one(&Sample::new([f32::from(i % 5), f32::from(i % 5)]).unwrap()); }
+/// let [on, off] = [[9.0, 9.0], [9.0, 2.0]].map(|x| pca.residual(&Sample::new(x).unwrap()));
+/// assert!(on.spe < 0.1 && off.spe > 10.0 && on.t2 > off.t2); // far along the line; off the line
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Residual {
     /// Squared distance in the plane, in units of the components' variances (Hotelling's T²).
