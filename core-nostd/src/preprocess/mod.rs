@@ -105,6 +105,6 @@ mod tests {
         let [one, two, robust] = [4 * 8 + 8, 8 * 8 + 8, 180 * 8 + 4];
         assert!(bytes.eq([16 * 8 + 4, 16 * 8 + 4, 24 * 8 + 12, two, two, one, one, robust, robust, 36, 8]));
         let bytes = AnyImputer::ROWS.iter().map(|row| row.bytes);
-        assert!(bytes.eq([8, 12, 12, 60, 20, 8 * 24 + 12, 32]));
+        assert!(bytes.eq([8, 12, 16, 60, 20, 8 * 24 + 12, 32]));
     }
 }

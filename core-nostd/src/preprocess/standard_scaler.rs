@@ -1,14 +1,14 @@
 use serde::{Deserialize, Serialize};
 
+use super::TINY;
 use crate::math;
 use crate::sample::Sample;
-use crate::stats;
 use crate::traits::{Learner, Transformer, Validate};
 
 /// Each feature minus its running mean, in units of its running deviation.
 ///
 /// Formula: with `r = max(1/n, 1/HORIZON)`, `d = x - mean`: `mean += r d`, `var += r ((1 - r) d² - var)`; the output is
-/// `(x - mean) / sd`.
+/// `(x - mean) / sd`, `sd` at least what f32 resolves at the mean.
 ///
 /// What linear learners and distances need. A feature that never changed gives 0. A `HORIZON` of `u32::MAX` weighs all
 /// samples alike, as river does, also beyond ten million, because the sums are compensated. Needs no more than a few
@@ -60,6 +60,9 @@ impl<const N: usize, const HORIZON: u32> StandardScaler<N, HORIZON> {
     }
 }
 
+/// What f32 resolves, as a share of a number. No deviation counts as less.
+const LAST_DIGIT: f32 = 1.2e-7;
+
 /// Adds a small step, and what earlier steps lost by rounding (Kahan's summation).
 const fn nudge(sum: &mut f32, lost: &mut f32, step: f32) {
     let step = step + *lost;
@@ -103,7 +106,8 @@ impl<const N: usize, const HORIZON: u32> Transformer for StandardScaler<N, HORIZ
         // Roots first: they are calls, and the rest goes several features at a time without them.
         let mut scaled = self.var.map(math::sqrt);
         for ((out, mean), x) in scaled.iter_mut().zip(&self.mean).zip(x.values()) {
-            *out = (math::limit(*x) - mean) / stats::at_least_resolved(*mean, *out);
+            let resolved = math::max(LAST_DIGIT * math::abs(*mean), TINY);
+            *out = (math::limit(*x) - mean) / math::max(*out, resolved);
         }
         Sample::new(scaled)
     }
@@ -125,6 +129,17 @@ impl<const N: usize, const HORIZON: u32> Validate for StandardScaler<N, HORIZON>
 mod tests {
     use super::*;
     use crate::rng::Rng;
+
+    /// A pressure in pascal: the deviation is a millionth of the mean.
+    #[test]
+    fn a_large_mean_does_not_shrink_the_scale() {
+        let (mut rng, mut scaler) = (Rng::new(2), StandardScaler::<1, 5000>::new());
+        for _ in 0..20_000 {
+            scaler.learn_one(&Sample::new([1e6 + rng.normal()]).unwrap());
+        }
+        let [scaled] = *scaler.transform_one(&Sample::new([1e6 + 3.0]).unwrap()).unwrap().values();
+        assert!((scaled - 3.0).abs() < 0.15, "{scaled}");
+    }
 
     /// Where 1/n of the deviation is below what f32 resolves at the mean.
     #[test]

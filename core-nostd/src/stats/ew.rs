@@ -34,7 +34,7 @@ const RESOLUTION: f32 = 1e-5;
 const TINY: f32 = 1e-20;
 
 /// A standard deviation that is never 0: at least what f32 resolves at the magnitude of the mean.
-pub(crate) const fn at_least_resolved(mean: f32, sd: f32) -> f32 {
+const fn at_least_resolved(mean: f32, sd: f32) -> f32 {
     math::max(math::max(sd, RESOLUTION * math::abs(mean)), TINY)
 }
 

@@ -1,5 +1,6 @@
 use serde::{Deserialize, Serialize};
 
+use super::compensated::Compensated;
 use crate::math;
 use crate::traits::{Learner, Statistic, Validate};
 
@@ -23,6 +24,9 @@ pub const fn share_of_half_life(half_life: f32) -> f32 {
     y * term
 }
 
+/// Below the share of the longest half-life, which is 6.9e-7.
+const LEAST_SHARE: f32 = 5e-7;
+
 /// Exponentially weighted mean.
 ///
 /// Formula: `mean += share (x - mean)`; the first sample is the first mean.
@@ -30,7 +34,7 @@ pub const fn share_of_half_life(half_life: f32) -> f32 {
 /// The cheapest way to follow a level; the first sample weighs much until a few half-lives are over
 /// ([`EwMeanVar`](super::EwMeanVar) starts as a plain average instead).
 ///
-/// `share`: what a new sample counts, 1e-6..=1; [`EwMean::by_half_life`] takes samples. Memory: 12 bytes. Cost: three
+/// `share`: what a new sample counts, 5e-7..=1; [`EwMean::by_half_life`] takes samples. Memory: 16 bytes. Cost: six
 /// operations. Input is limited to ±1e18.
 /// ```
 /// use brooklet_core::stats::EwMean;
@@ -44,7 +48,8 @@ pub const fn share_of_half_life(half_life: f32) -> f32 {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EwMean {
     share: f32,
-    mean: f32,
+    /// Compensated: a small share of a step is below the last digit of the mean.
+    mean: Compensated,
     seen: bool,
 }
 
@@ -52,7 +57,7 @@ impl EwMean {
     /// A new sample counts `share`.
     #[must_use]
     pub const fn new(share: f32) -> Self {
-        Self { share: math::clamp(share, 1e-6, 1.0), mean: 0.0, seen: false }
+        Self { share: math::clamp(share, LEAST_SHARE, 1.0), mean: Compensated::new(), seen: false }
     }
 
     /// After `half_life` samples (1..=1e6) what is older counts half.
@@ -71,7 +76,7 @@ impl Learner for EwMean {
     type Input = f32;
 
     fn learn_one(&mut self, x: &f32) {
-        self.mean += self.next_share() * (math::limit(*x) - self.mean);
+        self.mean.nudge(self.next_share() * (math::limit(*x) - self.mean.rounded()));
         self.seen = true;
     }
 
@@ -84,13 +89,15 @@ impl Statistic for EwMean {
     type Output = f32;
 
     fn value(&self) -> Option<f32> {
-        self.seen.then_some(self.mean)
+        self.seen.then(|| self.mean.value())
     }
 }
 
 impl Validate for EwMean {
     fn is_valid(&self) -> bool {
-        (1e-6..=1.0).contains(&self.share) && math::abs(self.mean) <= 2.0 * math::LIMIT
+        (LEAST_SHARE..=1.0).contains(&self.share)
+            && self.mean.is_within(2.0 * math::LIMIT)
+            && math::abs(self.mean.value() - self.mean.rounded()) <= 1e12
     }
 }
 
@@ -101,7 +108,7 @@ impl Validate for EwMean {
 ///
 /// Follows how restless a channel is. Starts at 0 and needs a few half-lives; heavy tails make it jump.
 ///
-/// `share`: what a new sample counts, 1e-6..=1; [`EwVariance::by_half_life`] takes samples. Memory: 16 bytes. Cost: six
+/// `share`: what a new sample counts, 5e-7..=1; [`EwVariance::by_half_life`] takes samples. Memory: 24 bytes. Cost: 15
 /// operations. Input is limited to ±1e18.
 /// ```
 /// use brooklet_core::stats::EwVariance;
@@ -115,14 +122,14 @@ impl Validate for EwMean {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EwVariance {
     mean: EwMean,
-    var: f32,
+    var: Compensated,
 }
 
 impl EwVariance {
     /// A new sample counts `share`.
     #[must_use]
     pub const fn new(share: f32) -> Self {
-        Self { mean: EwMean::new(share), var: 0.0 }
+        Self { mean: EwMean::new(share), var: Compensated::new() }
     }
 
     /// After `half_life` samples (1..=1e6) what is older counts half.
@@ -142,9 +149,13 @@ impl Learner for EwVariance {
     type Input = f32;
 
     fn learn_one(&mut self, x: &f32) {
-        let (share, d) = (self.mean.next_share(), math::limit(*x) - self.mean.mean);
+        let (share, d) = (self.mean.next_share(), self.mean.mean.below(math::limit(*x)));
         self.mean.learn_one(x);
-        self.var = (1.0 - share) * (self.var + share * d * d);
+        self.var.nudge(share * ((1.0 - share) * d * d - self.var.rounded()));
+        // What was lost may be more than what is left.
+        if self.var.rounded() < 0.0 {
+            self.var = Compensated::new();
+        }
     }
 
     fn reset(&mut self) {
@@ -156,12 +167,38 @@ impl Statistic for EwVariance {
     type Output = f32;
 
     fn value(&self) -> Option<f32> {
-        self.mean.seen.then_some(self.var)
+        self.mean.seen.then(|| math::max(self.var.value(), 0.0))
     }
 }
 
 impl Validate for EwVariance {
     fn is_valid(&self) -> bool {
-        self.mean.is_valid() && (0.0..=8e36).contains(&self.var)
+        let (var, rounded) = (self.var.value(), self.var.rounded());
+        self.mean.is_valid() && (0.0..=1e37).contains(&rounded) && math::abs(var - rounded) <= 1e30
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Rng;
+
+    /// Steps of the mean are below its last digit: a pressure in pascal, and a day's half-life at ten samples a second.
+    #[test]
+    fn a_large_mean_and_a_small_share_cost_no_digits() {
+        for (offset, half_life) in [(1e6f32, 100.0), (20.0, 864_000.0)] {
+            let (mut rng, mut ew) = (Rng::new(4), EwVariance::by_half_life(half_life));
+            let share = f64::from(share_of_half_life(half_life));
+            let (mut mean, mut var) = (0.0f64, 0.0f64);
+            for i in 0..2_000_000 {
+                let x = offset + 0.5 * rng.normal();
+                ew.learn_one(&x);
+                let (share, d) = (if i == 0 { 1.0 } else { share }, f64::from(x) - mean);
+                mean += share * d;
+                var = (1.0 - share) * (var + share * d * d);
+            }
+            assert!((f64::from(ew.mean().unwrap()) / mean - 1.0).abs() < 1e-7, "{offset}: {ew:?} {mean}");
+            assert!((f64::from(ew.value().unwrap()) / var - 1.0).abs() < 1e-3, "{offset}: {ew:?} {var}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::math;
+use crate::stats::Compensated;
 use crate::traits::{Learner, Threshold, Validate};
 
 /// A threshold that keeps to a budget of alerts.
@@ -12,8 +13,8 @@ use crate::traits::{Learner, Threshold, Validate};
 /// fault lasts the threshold climbs, and it takes `1/p` scores to come down a step. Scores on another scale than
 /// evidence need a `step` of about a quarter of the spread of their upper end.
 ///
-/// `alerts` and `period` in scores: `p` is limited to 1e-9..=0.5. `step`: 1e-6 to 1e6, in units of the score. Memory: 12
-/// bytes. Cost: a comparison and an addition.
+/// `alerts` and `period` in scores: `p` is limited to 1e-9..=0.5. `step`: 1e-6 to 1e6, in units of the score. Memory: 16
+/// bytes. Cost: a comparison and four additions.
 /// ```
 /// use brooklet_core::{threshold::AlertBudget, traits::{Learner, Threshold}};
 /// let mut budget = AlertBudget::new(10.0, 1000.0, 1.0); // ten in a thousand
@@ -28,7 +29,7 @@ use crate::traits::{Learner, Threshold, Validate};
 /// time series prediction, NeurIPS 2023, doi:10.48550/arXiv.2307.16895. Checked by simulation: the bound above holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AlertBudget {
-    threshold: f32,
+    threshold: Compensated,
     share: f32,
     step: f32,
 }
@@ -38,11 +39,9 @@ impl AlertBudget {
     #[must_use]
     pub const fn new(alerts: f32, period: f32, step: f32) -> Self {
         let share = math::clamp(alerts / math::max(period, 1.0), 1e-9, 0.5);
-        Self { threshold: Self::first(share), share, step: math::clamp(step, 1e-6, 1e6) }
-    }
-
-    const fn first(share: f32) -> f32 {
-        -math::const_ln(share) / core::f32::consts::LN_10
+        let mut threshold = Compensated::new();
+        threshold.nudge(-math::const_ln(share) / core::f32::consts::LN_10);
+        Self { threshold, share, step: math::clamp(step, 1e-6, 1e6) }
     }
 }
 
@@ -50,24 +49,28 @@ impl Learner for AlertBudget {
     type Input = f32;
 
     fn learn_one(&mut self, x: &f32) {
-        let above = if *x > self.threshold { 1.0 } else { 0.0 };
-        self.threshold = math::limit(self.threshold + self.step * (above - self.share));
+        let above = if *x > self.threshold.rounded() { 1.0 } else { 0.0 };
+        // A step down may be far below the threshold's last digit.
+        self.threshold.nudge(self.step * (above - self.share));
     }
 
     fn reset(&mut self) {
-        self.threshold = Self::first(self.share);
+        // Alerts in a period of one score, which gives the same share back.
+        *self = Self::new(self.share, 1.0, self.step);
     }
 }
 
 impl Threshold for AlertBudget {
     fn threshold(&self) -> Option<f32> {
-        Some(self.threshold)
+        Some(self.threshold.rounded())
     }
 }
 
 impl Validate for AlertBudget {
     fn is_valid(&self) -> bool {
-        math::abs(self.threshold) <= math::LIMIT
+        let (threshold, rounded) = (self.threshold.value(), self.threshold.rounded());
+        self.threshold.is_within(math::LIMIT)
+            && math::abs(threshold - rounded) <= 1e12
             && (1e-9..=0.5).contains(&self.share)
             && (1e-6..=1e6).contains(&self.step)
     }
@@ -77,6 +80,19 @@ impl Validate for AlertBudget {
 mod tests {
     use super::*;
     use crate::rng::Rng;
+
+    /// An alert a month at a score a second: a step down is a tenth of the threshold's last digit.
+    #[test]
+    fn a_small_budget_comes_down_again() {
+        let mut budget = AlertBudget::new(1.0, 2.6e6, 0.25);
+        let first = budget.threshold().unwrap();
+        budget.learn_one(&100.0);
+        for _ in 0..2_600_000 {
+            budget.learn_one(&0.0);
+        }
+        let now = budget.threshold().unwrap();
+        assert!((now - first).abs() < 1e-3, "{first} {now}");
+    }
 
     #[test]
     fn keeps_to_its_budget_through_a_change() {

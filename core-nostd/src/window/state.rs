@@ -40,7 +40,8 @@ impl Split {
 /// One window for each run of samples in the same state: how long the pump ran, and what it drew while it did.
 ///
 /// A window closes with the first sample of another state. It runs from the time of its first sample to the time of the
-/// one that closed it; samples without a time count as measured with the one before. A value that trembles about the
+/// one that closed it; samples without a time count as measured with the one before. Where the clock goes back it ends no
+/// sooner than it begins. A value that trembles about the
 /// threshold makes many windows: smooth it first.
 ///
 /// Memory: 144 bytes. Cost: one division.
@@ -86,7 +87,7 @@ impl Learner for State {
         let time = x.time().unwrap_or(self.newest);
         let state = self.split.state(x.value());
         if self.open.is_empty() || state != self.state {
-            self.closed = self.open.all().close(self.start, Ord::max(time, self.newest));
+            self.closed = self.open.all().close(self.start, time.max(self.newest).max(self.start));
             (self.state, self.start, self.open) = (state, time, Gathering::new());
         }
         self.newest = time;
@@ -122,6 +123,16 @@ mod tests {
 
     use super::*;
     use crate::rng::Rng;
+
+    #[test]
+    fn a_clock_set_back_within_a_run() {
+        let mut runs = State::new(Split::Equal);
+        for (time, x) in [(1000, 1.0), (0, 1.0), (500, 2.0), (600, 3.0)] {
+            runs.learn_one(&Moment::new(x, Some(time)).unwrap());
+            assert!(runs.closed().is_none_or(|run| run.start <= run.end), "{runs:?}");
+        }
+        assert_eq!(runs.closed().map(|run| (run.start, run.end)), Some((500, 600)));
+    }
 
     #[test]
     fn against_brute_force() {

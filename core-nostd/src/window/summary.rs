@@ -189,7 +189,9 @@ impl Gathering {
 
 /// True for a window that could have closed.
 pub(crate) fn is_sound(closed: &Option<Closed>) -> bool {
-    closed.as_ref().is_none_or(|c| c.count > 0 && c.figures().iter().all(|v| v.is_finite()))
+    closed
+        .as_ref()
+        .is_none_or(|c| c.count > 0 && c.start <= c.end && c.figures().iter().all(|v| v.is_finite()))
 }
 
 #[cfg(test)]

@@ -55,38 +55,25 @@ impl Row {
         Sample::new(self.features)
     }
 
-    /// On a clock that is no better than clocks are: bursts of seconds, pauses of minutes, times that stand still, come late,
-    /// are missing, and twice a clock that is set back for good.
-    fn clocked(&self) -> Option<Moment> {
-        let i = i64::from(self.index);
-        // 20 samples a burst, four minutes from one to the next; every fifth pause is long.
-        let (burst, place) = (i.div_euclid(20), i.rem_euclid(20));
-        let seconds = burst
-            .saturating_mul(240)
-            .saturating_add(burst.div_euclid(5).saturating_mul(1200))
-            .saturating_add(place.saturating_mul(7));
-        let set_back = if i >= 800 {
-            93_600
-        } else if i >= 400 {
-            7200
-        } else {
-            0
-        };
-        let late = match i.rem_euclid(37) {
-            17 => 95,
-            23 => 7,
-            _ => 0,
-        };
-        let time = seconds.saturating_sub(set_back).saturating_sub(late).saturating_mul(1000);
-        let time = match i.rem_euclid(1111) {
-            1110 => i64::MAX,
-            _ => time.saturating_add(1_700_000_000_000),
-        };
-        Moment::new(self.first(), (i.rem_euclid(37) != 11).then_some(time))
-    }
-
     fn moment(&self) -> Option<Moment> {
         Moment::new(self.first(), Some(i64::from(self.index).saturating_mul(60_000)))
+    }
+
+    /// On a clock that is no better than clocks are: bursts of 20 samples, pauses, times that come late, stand still or are
+    /// missing, and a clock that is set back for good.
+    fn clocked(&self) -> Option<Moment> {
+        let i = i64::from(self.index);
+        let (burst, place) = (i / 20, i % 20);
+        let pauses = burst.saturating_mul(240).saturating_add((burst / 5).saturating_mul(1200));
+        let seconds = pauses.saturating_add(place.saturating_mul(7));
+        let seconds = if i >= 400 { seconds.saturating_sub(7200) } else { seconds };
+        let time = match i % 37 {
+            11 => None,
+            17 => Some(seconds.saturating_sub(95)),
+            23 => Some(seconds.saturating_sub(7)),
+            _ => Some(seconds),
+        };
+        Moment::new(self.first(), time.map(|s| s.saturating_mul(1000)))
     }
 }
 
@@ -219,7 +206,10 @@ macro_rules! family {
     (windower $Any:ty) => {
         family! { @ $Any, "windower", |row| row.clocked(),
         |l, _x| Windower::closed(l), <$Any as Windower>::Output,
-        |a, each| a.figures().into_iter().for_each(each) }
+        |a, each| {
+            let length = a.end.saturating_sub(a.start) as f32;
+            a.figures().into_iter().chain([a.count as f32, length]).for_each(each)
+        } }
     };
     (scorer $Any:ty) => {
         family! { @ $Any, "scorer", |row| row.sample(),
