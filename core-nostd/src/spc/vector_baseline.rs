@@ -128,7 +128,7 @@ impl<const N: usize> Learner for VectorBaseline<N> {
         if self.is_ready() {
             let scale = 1.0 / (f32::from(self.of) - 1.0);
             self.matrix.iter_mut().flatten().for_each(|cell| *cell *= scale);
-            for (i, (row, mean)) in self.matrix.iter_mut().zip(&self.mean).enumerate() {
+            for (i, (row, mean)) in (0..N).zip(self.matrix.iter_mut().zip(&self.mean)) {
                 if let Some(variance) = row.get_mut(i) {
                     *variance = math::max(*variance, RESOLUTION * mean * (RESOLUTION * mean));
                 }
