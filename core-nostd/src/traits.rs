@@ -326,15 +326,19 @@ pub trait Classifier: Supervised<Target = u8> {
 
     /// The likeliest class; of equal ones the first.
     fn predict_one(&self, x: &Self::Input) -> Option<u8> {
-        let shares = self.proba_one(x)?;
-        let mut best: Option<(u8, f32)> = None;
-        for (class, share) in (0..=u8::MAX).zip(shares.as_ref()) {
-            if best.is_none_or(|(_, most)| *share > most) {
-                best = Some((class, *share));
-            }
-        }
-        best.map(|(class, _)| class)
+        likeliest(self.proba_one(x)?.as_ref())
     }
+}
+
+/// The place of the largest; of equal ones the first.
+pub(crate) fn likeliest(shares: &[f32]) -> Option<u8> {
+    let mut best: Option<(u8, f32)> = None;
+    for (class, share) in (0..=u8::MAX).zip(shares) {
+        if best.is_none_or(|(_, most)| *share > most) {
+            best = Some((class, *share));
+        }
+    }
+    best.map(|(class, _)| class)
 }
 
 /// The most similar of what was learnt.

@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 use crate::math;
 use crate::sample::Moment;
 use crate::traits::{AnomalyDetector, Explain, Learner, Protect, Validate};
+use crate::window::SortedWindow;
 
 use super::Because;
 
@@ -15,7 +16,7 @@ use super::Because;
 /// Up to half of the window may be faulty without moving what is normal; a longer fault becomes normal. Heavy tails
 /// ring too often. Ready after 20 samples.
 ///
-/// `LEN`: 20 to 65,534, in samples. Memory: `8 LEN + 4` bytes. Cost: one pass over the window to learn, half of one to
+/// `LEN`: 20 to 65,534, in samples. Memory: `8 LEN + 4` bytes. Cost: a [`SortedWindow`]'s to learn, half a pass over it to
 /// score.
 /// ```
 /// use brooklet_core::{anomaly::RobustZ, sample::Moment};
@@ -28,19 +29,10 @@ use super::Because;
 /// doi:10.1080/01621459.1974.10482962. Checked against numpy.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RobustZ<const LEN: usize> {
-    /// In the order of arrival, a ring.
-    #[serde(with = "crate::array")]
-    values: [f32; LEN],
-    /// Ascending; `EMPTY` where there is none yet.
-    #[serde(with = "crate::array")]
-    sorted: [f32; LEN],
-    next: u16,
-    len: u16,
+    window: SortedWindow<LEN>,
 }
 
-/// Larger than any value.
-const EMPTY: f32 = f32::MAX;
-const WARM_UP: u16 = 20;
+const WARM_UP: usize = 20;
 const MOST: f32 = 6.0;
 const TWO_LN_10: f32 = 2.0 * core::f32::consts::LN_10;
 /// Deviation of a normal distribution in units of its median, and of its mean, absolute deviation.
@@ -53,46 +45,27 @@ const RESOLUTION: f32 = 1e-5;
 const TINY: f32 = 1e-20;
 
 impl<const LEN: usize> RobustZ<LEN> {
-    const SHAPE: () = assert!(LEN >= WARM_UP as usize && LEN < 65_535);
+    const SHAPE: () = assert!(LEN >= WARM_UP && LEN < 65_535);
 
     /// An empty window.
     #[must_use]
     pub const fn new() -> Self {
         let () = Self::SHAPE;
-        Self { values: [0.0; LEN], sorted: [EMPTY; LEN], next: 0, len: 0 }
+        Self { window: SortedWindow::new() }
     }
 
     /// Median and deviation of the window, the deviation never 0; `None` before the first value.
     #[must_use]
     pub fn centre(&self) -> Option<(f32, f32)> {
-        let len = usize::from(self.len);
-        let (half, odd) = (len / 2, len % 2 == 1);
-        let upper = *self.sorted.get(half).filter(|_| len > 0)?;
-        let median = if odd { upper } else { 0.5 * (upper + *self.sorted.get(half.checked_sub(1)?)?) };
-        let deviation = FROM_MAD * self.mad(median, half, odd);
+        let median = self.window.median()?;
+        let deviation = FROM_MAD * self.window.median_absolute_deviation()?;
         let floor = math::max(RESOLUTION * math::abs(median), TINY);
         if deviation > floor {
             return Some((median, deviation));
         }
-        let sum: f32 = self.sorted.iter().take(len).map(|v| math::abs(v - median)).sum();
-        Some((median, math::max(FROM_MEAN * (sum / f32::from(self.len)), floor)))
-    }
-
-    /// Median of the distances from the median: from the middle outwards they come in two ascending rows.
-    fn mad(&self, median: f32, half: usize, odd: bool) -> f32 {
-        let mut below = self.sorted.iter().take(half).rev().map(|v| median - v).peekable();
-        let above = self.sorted.iter().take(usize::from(self.len)).skip(half);
-        let mut above = above.map(|v| v - median).peekable();
-        let (mut last, mut before) = (0.0, 0.0);
-        for _ in 0..=half {
-            let from_below = match (below.peek(), above.peek()) {
-                (Some(b), Some(a)) => b < a,
-                (b, _) => b.is_some(),
-            };
-            let Some(distance) = (if from_below { below.next() } else { above.next() }) else { break };
-            (before, last) = (last, distance);
-        }
-        if odd { last } else { 0.5 * (before + last) }
+        let values = self.window.sorted();
+        let sum: f32 = values.iter().map(|v| math::abs(v - median)).sum();
+        Some((median, math::max(FROM_MEAN * (sum / values.len() as f32), floor)))
     }
 }
 
@@ -100,31 +73,7 @@ impl<const LEN: usize> Learner for RobustZ<LEN> {
     type Input = Moment;
 
     fn learn_one(&mut self, x: &Moment) {
-        let x = math::limit(x.value());
-        let Some(slot) = self.values.get_mut(usize::from(self.next)) else { return };
-        let old = core::mem::replace(slot, x);
-        if usize::from(self.len) >= LEN {
-            // From the end, everything moves one to the left over the old value.
-            let mut moving = EMPTY;
-            for slot in self.sorted.iter_mut().rev() {
-                let value = core::mem::replace(slot, moving);
-                moving = value;
-                if value == old {
-                    break;
-                }
-            }
-        }
-        let mut moving = x;
-        for slot in &mut self.sorted {
-            if moving < *slot {
-                core::mem::swap(slot, &mut moving);
-            }
-        }
-        self.next = self.next.saturating_add(1);
-        self.len = Ord::max(self.len, self.next);
-        if usize::from(self.next) >= LEN {
-            self.next = 0;
-        }
+        self.window.learn_one(&x.value());
     }
 
     fn reset(&mut self) {
@@ -134,7 +83,7 @@ impl<const LEN: usize> Learner for RobustZ<LEN> {
 
 impl<const LEN: usize> AnomalyDetector for RobustZ<LEN> {
     fn score_one(&self, x: &Moment) -> Option<f32> {
-        let (median, deviation) = self.centre().filter(|_| self.len >= WARM_UP)?;
+        let (median, deviation) = self.centre().filter(|_| self.window.sorted().len() >= WARM_UP)?;
         // Bounded before it is squared: a deviation of nearly 0 gives huge distances.
         let z = math::min(math::abs(math::limit(x.value()) - median) / deviation, 1e9);
         Some(math::min(z * z / TWO_LN_10, MOST))
@@ -165,13 +114,7 @@ impl<const LEN: usize> Explain for RobustZ<LEN> {
 
 impl<const LEN: usize> Validate for RobustZ<LEN> {
     fn is_valid(&self) -> bool {
-        let (next, len) = (usize::from(self.next), usize::from(self.len));
-        next < LEN
-            && (len == LEN || len == next)
-            && self.values.iter().all(|v| math::abs(*v) <= math::LIMIT)
-            && self.sorted.iter().take(len).all(|v| math::abs(*v) <= math::LIMIT)
-            && self.sorted.iter().skip(len).all(|v| *v == EMPTY)
-            && self.sorted.is_sorted_by(|a, b| a <= b)
+        self.window.is_valid()
     }
 }
 

@@ -199,7 +199,7 @@ impl<const N: usize, const C: usize, const HORIZON: u32> Classifier for Gaussian
 
     /// Without the exponentials.
     fn predict_one(&self, x: &Sample<N>) -> Option<u8> {
-        (self.total > 0).then(|| super::likeliest(&self.log_likelihoods(x)))?
+        (self.total > 0).then(|| crate::traits::likeliest(&self.log_likelihoods(x)))?
     }
 }
 

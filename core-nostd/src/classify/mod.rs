@@ -32,17 +32,6 @@ pub use softmax::Softmax;
 use crate::linear::Aggressive;
 use crate::registry::registry;
 
-/// The place of the largest; of equal ones the first.
-fn likeliest(shares: &[f32]) -> Option<u8> {
-    let mut best: Option<(u8, f32)> = None;
-    for (class, share) in (0..=u8::MAX).zip(shares) {
-        if best.is_none_or(|(_, most)| *share > most) {
-            best = Some((class, *share));
-        }
-    }
-    best.map(|(class, _)| class)
-}
-
 registry! {
     /// Any registered classifier of `N` features into `C` classes.
     classifier AnyClassifier<const N: usize, const C: usize>: family "classify", kind 26 {

@@ -118,7 +118,7 @@ impl<L: Binary, const C: usize> Classifier for OneVsRest<L, C> {
         for (margin, learner) in margins.iter_mut().zip(&self.learners) {
             *margin = learner.margin_one(x)?;
         }
-        super::likeliest(&margins)
+        crate::traits::likeliest(&margins)
     }
 }
 

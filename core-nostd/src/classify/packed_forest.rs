@@ -282,6 +282,6 @@ impl<'a, const N: usize, const C: usize> PackedForest<'a, N, C> {
     /// The likeliest class; of equal ones the first. Means nothing where sums are told.
     #[must_use]
     pub fn class_one(&self, x: &Sample<N>) -> Option<u8> {
-        super::likeliest(&self.predict_one(x))
+        crate::traits::likeliest(&self.predict_one(x))
     }
 }

@@ -20,7 +20,7 @@ use crate::traits::{Learner, Validate};
 /// assert_eq!(window.sorted(), &[1.0, 2.0, 4.0]);
 /// ```
 /// Checked against pandas, by way of the median and the quantile.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SortedWindow<const W: usize> {
     #[serde(with = "crate::array")]
     ring: [f32; W],
@@ -72,6 +72,34 @@ impl<const W: usize> SortedWindow<W> {
             return Some(high);
         }
         self.sorted().get(half.saturating_sub(1)).map(|low| 0.5 * (low + high))
+    }
+
+    /// The median of the values' distances from their median.
+    /// ```
+    /// use brooklet_core::{traits::Learner, window::SortedWindow};
+    /// let mut window = SortedWindow::<5>::new();
+    /// for x in [1.0, 1.0, 2.0, 4.0, 6.0] { window.learn_one(&x); }
+    /// assert_eq!(window.median_absolute_deviation(), Some(1.0));
+    /// ```
+    #[must_use]
+    pub fn median_absolute_deviation(&self) -> Option<f32> {
+        let median = self.median()?;
+        // Outwards from the median on both sides, the nearer one first, until the middle of all distances.
+        let (below, above) = self.sorted().split_at_checked(usize::from(self.len / 2))?;
+        let (mut below, mut above) =
+            (below.iter().rev().map(|v| median - v), above.iter().map(|v| v - median));
+        let (mut low, mut high) = (below.next(), above.next());
+        let (mut last, mut distance) = (0.0, 0.0);
+        for _ in 0..=self.len / 2 {
+            last = distance;
+            match (low, high) {
+                (Some(near), far) if far.is_none_or(|far| near < far) => {
+                    (distance, low) = (near, below.next())
+                }
+                (_, near) => (distance, high) = (near?, above.next()),
+            }
+        }
+        Some(if self.len % 2 == 1 { distance } else { 0.5 * (last + distance) })
     }
 }
 
