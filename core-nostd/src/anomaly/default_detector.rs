@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::math;
-use crate::quantile::LogHistogram;
+use crate::quantile::{Binned, LogHistogram};
 use crate::sample::Moment;
 use crate::stats::EwMeanVar;
 use crate::traits::{AnomalyDetector, Explain, Judge, Learner, Protect, Stance, Stepper, Validate};
@@ -84,7 +84,7 @@ struct View {
     distance: f32,
     unrest: f32,
     /// Raw, of the calibrated experts.
-    scores: [Option<f32>; EXPERTS - 1],
+    scores: [Option<Binned>; EXPERTS - 1],
 }
 
 /// `Σ e³` over the evidences that count.
@@ -124,7 +124,8 @@ impl DefaultDetector {
             self.short.score_of(short),
             self.long.score_of(long),
             self.unrest.score_of(restless),
-        ];
+        ]
+        .map(|score| score.map(Binned::new));
         View { value, place, residual, short, long, restless, distance, unrest, scores }
     }
 
@@ -136,7 +137,7 @@ impl DefaultDetector {
         let experts = calibrated.iter_mut().zip(&self.calibration).zip(view.scores).zip(MARGINS);
         for (((evidence, calibration), score), margin) in experts {
             if let Some(score) = score.filter(|score| !calibration.is_common(*score, margin)) {
-                *evidence = calibration.evidence(score, margin).unwrap_or(0.0);
+                *evidence = calibration.evidence(score.score(), margin).unwrap_or(0.0);
             }
         }
         evidence
@@ -180,7 +181,7 @@ impl DefaultDetector {
         for (calibration, score) in self.calibration.iter_mut().zip(view.scores) {
             // A silent expert is not calibrated: zeros would make its first real score look rare.
             if let Some(score) = score {
-                calibration.learn_one(&score);
+                calibration.learn_binned(score);
             }
         }
         self.error.learn_one(&(view.value - self.expected(x, view)));
