@@ -78,14 +78,17 @@ impl<const HALF_LIFE: u32> LogHistogram<HALF_LIFE> {
     pub(crate) fn is_common(&self, score: Binned, margin: f32) -> bool {
         let bin = score.bin.saturating_sub(margin as usize);
         let block = bin / BLOCK;
-        let (mut all, mut tail) = (0.0, 0.0);
-        for (at, sum) in self.blocks.iter().enumerate().rev() {
-            if at == block {
-                tail = all;
-            }
-            all += sum;
-        }
-        let enough = 0.25 * all;
+        let [first, second, third, fourth] = self.blocks;
+        let from_third = third + fourth;
+        let from_second = second + from_third;
+        let enough = 0.25 * (first + from_second);
+        // The tail from the next block on; then the bins before it, until that is enough.
+        let mut tail = match block {
+            0 => from_second,
+            1 => from_third,
+            2 => fourth,
+            _ => 0.0,
+        };
         let next_block = block.saturating_add(1).saturating_mul(BLOCK);
         tail > enough
             || self.bins.iter().take(next_block).skip(bin.saturating_add(1)).any(|count| {
