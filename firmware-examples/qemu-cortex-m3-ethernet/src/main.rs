@@ -55,7 +55,7 @@ async fn network(mut runner: Runner<'static, Enet>) -> ! {
     runner.run().await
 }
 
-/// Another broker than [`BROKER`], if the emulator was told one (`-semihosting-config ..,arg=10.0.2.2:1884`).
+/// Another broker than [`BROKER`], if the emulator was told one (`-append 10.0.2.2:1884`).
 fn broker() -> SocketAddrV4 {
     let mut line = [0u8; 80];
     let mut block = [line.as_mut_ptr() as usize, line.len()];
