@@ -32,9 +32,26 @@ mod monitor {
         Moment::new(row.target, Some(i64::from(row.index) * 60_000))
     }
 
+    #[inline(never)]
     pub fn reading(monitor: &mut Chosen, x: &Moment) -> (usize, bool) {
         let verdict = super::black_box(monitor.step(x, &Settings::DEFAULT));
         (size_of::<Chosen>(), verdict.fired)
+    }
+}
+
+/// The program without a learner, for what all have in common.
+#[cfg(not(any(learner, monitor)))]
+mod nothing {
+    pub fn make() {}
+
+    pub fn event(row: &super::Row) -> Option<super::Row> {
+        Some(*row)
+    }
+
+    #[inline(never)]
+    pub fn reading(_: &mut (), x: &super::Row) -> (usize, bool) {
+        super::black_box(x);
+        (0, false)
     }
 }
 
@@ -156,6 +173,7 @@ fn depth(sp: usize) -> usize {
     4 * word
 }
 
+/// One reading, and nothing else in a frame of its own. Tells the size of what learns, and whether it rang.
 #[cfg(learner)]
 #[inline(never)]
 fn reading(learner: &mut Chosen, x: &<Chosen as Family>::Event) -> (usize, bool) {
@@ -163,13 +181,10 @@ fn reading(learner: &mut Chosen, x: &<Chosen as Family>::Event) -> (usize, bool)
 }
 
 #[cfg(monitor)]
-use monitor::{Chosen, event, make};
+use monitor::{event, make, reading};
 
-#[cfg(monitor)]
-#[inline(never)]
-fn reading(learner: &mut Chosen, x: &brooklet_core::sample::Moment) -> (usize, bool) {
-    monitor::reading(learner, x)
-}
+#[cfg(not(any(learner, monitor)))]
+use nothing::{event, make, reading};
 
 #[unsafe(no_mangle)]
 extern "C" fn main() -> ! {
@@ -180,34 +195,25 @@ extern "C" fn main() -> ! {
         mark_start();
         mark_stop();
     }
-    #[cfg(any(learner, monitor))]
-    {
-        let mut learner = make();
-        let learner = black_box(&mut learner);
-        for (at, row) in black_box(&ROWS).iter().enumerate() {
-            let Some(x) = event(black_box(row)) else { continue };
-            let x = black_box(&x);
-            if at < WARM_UP {
-                reading(learner, x);
-                continue;
-            }
-            let sp = stack_pointer();
-            paint(sp);
-            // SAFETY: as above.
-            unsafe { mark_start() };
-            let (bytes, fired) = reading(learner, x);
-            // SAFETY: as above.
-            unsafe { mark_stop() };
-            ram = bytes;
-            stack = stack.max(depth(sp));
-            alerts += usize::from(fired);
+    let mut learner = make();
+    let learner = black_box(&mut learner);
+    for (at, row) in black_box(&ROWS).iter().enumerate() {
+        let Some(x) = event(black_box(row)) else { continue };
+        let x = black_box(&x);
+        if at < WARM_UP {
+            reading(learner, x);
+            continue;
         }
-    }
-    #[cfg(not(any(learner, monitor)))]
-    for row in black_box(&ROWS) {
-        ram = black_box(row).index as usize & 0;
-        stack = stack.max(depth(stack_pointer()));
-        paint(stack_pointer());
+        let sp = stack_pointer();
+        paint(sp);
+        // SAFETY: as above.
+        unsafe { mark_start() };
+        let (bytes, fired) = reading(learner, x);
+        // SAFETY: as above.
+        unsafe { mark_stop() };
+        ram = bytes;
+        stack = stack.max(depth(sp));
+        alerts += usize::from(fired);
     }
     let between = |from: &u8, to: &u8| to as *const u8 as usize - from as *const u8 as usize;
     // SAFETY: the linker's symbols; only their addresses are used.
