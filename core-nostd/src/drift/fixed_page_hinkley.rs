@@ -20,7 +20,7 @@ use crate::traits::{DriftDetector, Learner, Validate};
 /// division.
 ///
 /// Error: sums are exact but for the input's rounding to a step of 2^-`FRACTION` and 2^-16 of one. The mean is another
-/// than the sibling's: of 50 shifts by two deviations both find all, with a threshold of 25 shifts at most 20 samples
+/// than the sibling's: of 50 shifts by two deviations both find all, with a threshold of 25 shifts at most 30 samples
 /// apart, and this one rings less in between. Values outside of ±2^(31 - `FRACTION`) count as that.
 /// ```
 /// use brooklet_core::drift::FixedPageHinkley;
@@ -180,7 +180,7 @@ mod tests {
                 }
             }
             let [fixed, sibling] = first.map(|at| at.unwrap_or(2000));
-            assert!(shift == 0 || (fixed < 100 && fixed.abs_diff(sibling) <= 20), "{shift}: {first:?}");
+            assert!(shift == 0 || (fixed < 100 && fixed.abs_diff(sibling) <= 30), "{shift}: {first:?}");
         }
         assert!(calm[0] <= calm[1], "{calm:?}");
     }
