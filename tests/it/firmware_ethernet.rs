@@ -17,7 +17,8 @@ const SHIFTED: Timestamp = Timestamp((1_767_225_600 + 2_000 * 300) * 1_000);
 fn device(broker: &Broker) -> Child {
     let program = qemu::firmware(BOARD, "brooklet-qemu-cortex-m3-ethernet");
     let broker = format!("arg=10.0.2.2:{}", broker.port());
-    Machine::arm("lm3s6965evb").run(&program, &["-nic", "user,model=stellaris", "-semihosting-config", &broker])
+    Machine::arm("lm3s6965evb")
+        .run(&program, &["-nic", "user,model=stellaris", "-semihosting-config", &broker])
 }
 
 #[test]
