@@ -132,6 +132,10 @@ impl<D: Validate> Validate for Monitor<D> {
     fn is_valid(&self) -> bool {
         self.detector.is_valid() && self.alarm.is_valid()
     }
+
+    fn shape(&self) -> u32 {
+        self.detector.shape().saturating_add(self.alarm.shape())
+    }
 }
 
 impl<D: Validate + Serialize + for<'de> Deserialize<'de>> Snapshot for Monitor<D> {

@@ -479,4 +479,10 @@ pub trait Validate {
     /// True if `new` and any number of `learn_one` could have led to this state, as far as safety needs it: numbers
     /// finite, indices in their arrays.
     fn is_valid(&self) -> bool;
+
+    /// The size of the learner in bytes, the same on every platform: what a snapshot tells a changed type by. Of a family,
+    /// that of the learner it holds.
+    fn shape(&self) -> u32 {
+        size_of_val(self) as u32
+    }
 }
