@@ -43,7 +43,8 @@ async fn main(_spawner: Spawner) {
     let (mut descriptors, mut bos, mut control, mut packet) = ([0; 128], [0; 32], [0; 64], [0; 64]);
     let mut state = State::new();
     let driver = usb::Driver::new(p.USB, Irqs);
-    let mut usb = embassy_usb::Builder::new(driver, usb_config, &mut descriptors, &mut bos, &mut [], &mut control);
+    let mut usb =
+        embassy_usb::Builder::new(driver, usb_config, &mut descriptors, &mut bos, &mut [], &mut control);
     let (tx, rx) = CdcAcmClass::new(&mut usb, &mut state, 64).split();
     let rx = rx.into_buffered(&mut packet);
 

@@ -90,7 +90,11 @@ mod tests {
     }
 
     impl I2c for Chip {
-        async fn transaction(&mut self, address: u8, operations: &mut [Operation<'_>]) -> Result<(), ErrorKind> {
+        async fn transaction(
+            &mut self,
+            address: u8,
+            operations: &mut [Operation<'_>],
+        ) -> Result<(), ErrorKind> {
             if address != ADDRESS {
                 return Err(ErrorKind::NoAcknowledge(NoAcknowledgeSource::Address));
             }
@@ -121,7 +125,8 @@ mod tests {
     #[test]
     fn counts_become_g() {
         let mut chip = Chip::new();
-        chip.registers[usize::from(ACCEL_XOUT_H)..][..6].copy_from_slice(&[0x20, 0x00, 0xE0, 0x00, 0x80, 0x00]);
+        chip.registers[usize::from(ACCEL_XOUT_H)..][..6]
+            .copy_from_slice(&[0x20, 0x00, 0xE0, 0x00, 0x80, 0x00]);
         assert_eq!(block_on(Mpu6050::new(chip).read()), Ok([1.0, -1.0, -4.0]));
     }
 

@@ -56,7 +56,10 @@ pub async fn serve<I: I2c>(
                     if tick == RATE {
                         tick = 0;
                         if !awake {
-                            awake = matches!(with_timeout(Duration::from_millis(20), accelerometer.start()).await, Ok(Ok(())));
+                            awake = matches!(
+                                with_timeout(Duration::from_millis(20), accelerometer.start()).await,
+                                Ok(Ok(()))
+                            );
                         }
                         let celsius = temperature().await;
                         let _ = outbox.try_write(&celsius.to_le_bytes());

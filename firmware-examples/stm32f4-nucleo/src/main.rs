@@ -40,8 +40,15 @@ async fn main(_spawner: Spawner) {
     };
 
     let (mut rx_buffer, mut tx_buffer) = ([0; 256], [0; 256]);
-    let serial =
-        BufferedUart::new(p.USART2, p.PA3, p.PA2, &mut tx_buffer, &mut rx_buffer, Irqs, usart::Config::default());
+    let serial = BufferedUart::new(
+        p.USART2,
+        p.PA3,
+        p.PA2,
+        &mut tx_buffer,
+        &mut rx_buffer,
+        Irqs,
+        usart::Config::default(),
+    );
     let (tx, rx) = defmt::unwrap!(serial.ok()).split();
 
     serve(accelerometer, temperature, rx, tx).await
