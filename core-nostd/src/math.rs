@@ -236,6 +236,20 @@ pub const fn nearest(x: f32) -> u32 {
     (x + 1.5 / f32::EPSILON).to_bits() as u32 & 0x3f_ffff
 }
 
+/// Where a positive number stands between powers of two: `x = 2^octave (1 + fraction / 2^23)`. Other numbers give any, and
+/// so do subnormal ones, which are below every octave.
+/// ```
+/// assert_eq!(brooklet_core::math::octave(12.0), (3, 1 << 22));
+/// ```
+#[must_use]
+#[allow(clippy::unnecessary_cast, reason = "the bits of an f64, where this is compiled for it, are more")]
+pub const fn octave(x: f32) -> (i32, u32) {
+    const DIGITS: u32 = f32::MANTISSA_DIGITS - 1;
+    let octave = (x.to_bits() >> DIGITS) as i32;
+    let fraction = (x.to_bits() >> (DIGITS - 23)) as u32 & 0x7f_ffff;
+    (octave.wrapping_sub(f32::MAX_EXP).wrapping_add(1), fraction)
+}
+
 /// Numbers that are large enough for every sensor and small enough for their squares and sums to stay finite.
 /// ```
 /// use brooklet_core::math::LIMIT;
