@@ -2,6 +2,10 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+#[cfg(test)]
+extern crate std;
+
 #[cfg(feature = "proof")]
 pub mod proof;
 pub mod signal;
+pub mod slots;
