@@ -2,6 +2,9 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+#[cfg(test)]
+extern crate std;
+
 #[cfg(feature = "embassy")]
 pub mod accelerometer;
 #[cfg(feature = "proof")]
@@ -9,4 +12,5 @@ pub mod proof;
 #[cfg(feature = "embassy")]
 pub mod serve;
 pub mod signal;
+pub mod slots;
 pub mod vibration;
