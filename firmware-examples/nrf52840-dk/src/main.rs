@@ -2,17 +2,30 @@
 #![no_std]
 #![no_main]
 
+use brooklet_core::message::Mode;
 use brooklet_firmware::accelerometer::Mpu6050;
-use brooklet_firmware::serve::serve;
+use brooklet_firmware::device::Config;
+use brooklet_firmware::serve::{Pipeline, serve};
 use defmt_rtt as _;
 use embassy_executor::Spawner;
 use embassy_nrf::buffered_uarte::{self, BufferedUarte};
-use embassy_nrf::config::{Config, HfclkSource, LfclkSource};
+use embassy_nrf::config::{HfclkSource, LfclkSource};
+use embassy_nrf::nvmc::Nvmc;
 use embassy_nrf::peripherals::{TWISPI0, UARTE0};
 use embassy_nrf::temp::{self, Temp};
 use embassy_nrf::twim::{self, Twim};
 use embassy_nrf::{bind_interrupts, uarte};
 use panic_probe as _;
+
+/// Who learns: `Raw` and `Features` leave it to the gateway, `Verdicts` sends what this board finds.
+const MODE: Mode = Mode::Verdicts;
+
+/// Of 256 KiB.
+const BUDGET: usize = 16 * 1024;
+const _: () = assert!(size_of::<Pipeline>() <= BUDGET);
+
+/// The last 32 KiB of flash, which memory.x leaves free: four pages a channel, two a slot.
+const MODELS: u32 = 1024 * 1024 - 32 * 1024;
 
 bind_interrupts!(struct Irqs {
     TEMP => temp::InterruptHandler;
@@ -22,11 +35,11 @@ bind_interrupts!(struct Irqs {
 
 #[embassy_executor::main]
 async fn main(_spawner: Spawner) {
-    let mut config = Config::default();
+    let mut clocks = embassy_nrf::config::Config::default();
     // The crystals: the internal oscillators are too far off for a serial line and for a sampling rate.
-    config.hfclk_source = HfclkSource::ExternalXtal;
-    config.lfclk_source = LfclkSource::ExternalXtal;
-    let p = embassy_nrf::init(config);
+    clocks.hfclk_source = HfclkSource::ExternalXtal;
+    clocks.lfclk_source = LfclkSource::ExternalXtal;
+    let p = embassy_nrf::init(clocks);
 
     let mut i2c_config = twim::Config::default();
     i2c_config.frequency = twim::Frequency::K400;
@@ -51,7 +64,11 @@ async fn main(_spawner: Spawner) {
         &mut rx_buffer,
         &mut tx_buffer,
     );
-    let (rx, tx) = serial.split();
+    let models = [MODELS..MODELS + 0x4000, MODELS + 0x4000..MODELS + 0x8000];
 
-    serve(accelerometer, temperature, rx, tx).await
+    let config = Config { name: "nrf52840", mode: MODE, ..Config::DEFAULT };
+    serve(config, accelerometer, temperature, serial.split(), (Nvmc::new(p.NVMC), models), |event| {
+        defmt::info!("{}", event)
+    })
+    .await
 }

@@ -2,17 +2,31 @@
 #![no_std]
 #![no_main]
 
+use brooklet_core::message::Mode;
 use brooklet_firmware::accelerometer::Mpu6050;
-use brooklet_firmware::serve::serve;
+use brooklet_firmware::device::Config;
+use brooklet_firmware::serve::{Pipeline, serve};
 use defmt_rtt as _;
 use embassy_executor::Spawner;
 use embassy_futures::join::join;
 use embassy_rp::adc::{self, Adc};
+use embassy_rp::flash::{Blocking, Flash};
 use embassy_rp::i2c::{self, I2c};
 use embassy_rp::peripherals::{I2C0, USB};
 use embassy_rp::{bind_interrupts, usb};
 use embassy_usb::class::cdc_acm::{CdcAcmClass, State};
 use panic_probe as _;
+
+/// Who learns: `Raw` and `Features` leave it to the gateway, `Verdicts` sends what this board finds.
+const MODE: Mode = Mode::Verdicts;
+
+/// Of 264 KiB.
+const BUDGET: usize = 16 * 1024;
+const _: () = assert!(size_of::<Pipeline>() <= BUDGET);
+
+/// The last 32 KiB, which memory.x leaves free: four sectors a channel, two a slot.
+const FLASH: usize = 2 * 1024 * 1024;
+const MODELS: u32 = FLASH as u32 - 32 * 1024;
 
 bind_interrupts!(struct Irqs {
     I2C0_IRQ => i2c::InterruptHandler<I2C0>;
@@ -48,5 +62,15 @@ async fn main(_spawner: Spawner) {
     let (tx, rx) = CdcAcmClass::new(&mut usb, &mut state, 64).split();
     let rx = rx.into_buffered(&mut packet);
 
-    join(usb.build().run(), serve(accelerometer, temperature, rx, tx)).await;
+    let flash = Flash::<_, Blocking, FLASH>::new_blocking(p.FLASH);
+    let models = [MODELS..MODELS + 0x4000, MODELS + 0x4000..MODELS + 0x8000];
+
+    let config = Config { name: "pico", mode: MODE, ..Config::DEFAULT };
+    join(
+        usb.build().run(),
+        serve(config, accelerometer, temperature, (rx, tx), (flash, models), |event| {
+            defmt::info!("{}", event)
+        }),
+    )
+    .await;
 }

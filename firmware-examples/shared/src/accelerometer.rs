@@ -16,7 +16,6 @@ const WHO_AM_I: u8 = 0x75;
 
 /// Why the sensor gave nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "embassy", derive(defmt::Format))]
 pub enum Error<E> {
     /// The bus failed: look at the wiring.
     Bus(E),

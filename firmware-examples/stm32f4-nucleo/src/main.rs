@@ -2,17 +2,32 @@
 #![no_std]
 #![no_main]
 
+use core::ops::Range;
+
+use brooklet_core::message::Mode;
 use brooklet_firmware::accelerometer::Mpu6050;
-use brooklet_firmware::serve::serve;
+use brooklet_firmware::device::Config;
+use brooklet_firmware::serve::{Pipeline, serve};
 use defmt_rtt as _;
 use embassy_executor::Spawner;
 use embassy_stm32::adc::{Adc, SampleTime};
+use embassy_stm32::flash::Flash;
 use embassy_stm32::i2c::{self, I2c};
 use embassy_stm32::peripherals::{DMA1_CH0, DMA1_CH6, I2C1, USART2};
 use embassy_stm32::time::Hertz;
 use embassy_stm32::usart::{self, BufferedUart};
 use embassy_stm32::{bind_interrupts, dma};
 use panic_probe as _;
+
+/// Who learns: `Raw` and `Features` leave it to the gateway, `Verdicts` sends what this board finds.
+const MODE: Mode = Mode::Verdicts;
+
+/// Of 128 KiB.
+const BUDGET: usize = 16 * 1024;
+const _: () = assert!(size_of::<Pipeline>() <= BUDGET);
+
+/// The last two sectors of 128 KiB, which memory.x leaves free: a slot each, and so a place for the model of vibration only.
+const MODELS: [Range<u32>; 2] = [256 * 1024..512 * 1024, 0..0];
 
 bind_interrupts!(struct Irqs {
     DMA1_STREAM0 => dma::InterruptHandler<DMA1_CH0>;
@@ -51,5 +66,8 @@ async fn main(_spawner: Spawner) {
     );
     let (tx, rx) = defmt::unwrap!(serial.ok()).split();
 
-    serve(accelerometer, temperature, rx, tx).await
+    let flash = Flash::new_blocking(p.FLASH);
+    let config = Config { name: "nucleo", mode: MODE, ..Config::DEFAULT };
+    serve(config, accelerometer, temperature, (rx, tx), (flash, MODELS), |event| defmt::info!("{}", event))
+        .await
 }
