@@ -5,6 +5,7 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod device;
 #[cfg(feature = "proof")]
 pub mod proof;
 pub mod signal;
