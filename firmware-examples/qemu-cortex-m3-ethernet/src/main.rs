@@ -6,19 +6,17 @@ mod clock;
 mod enet;
 mod uplink;
 
-use core::fmt::Write as _;
 use core::net::{Ipv4Addr, SocketAddrV4};
 use core::panic::PanicInfo;
 
+use brooklet_core::message::{Label, Message, Reading};
 use brooklet_firmware::signal::Signal;
 use cortex_m_semihosting::{debug, hprintln, nr};
 use embassy_executor::Spawner;
 use embassy_net::{Config, Runner, StackResources};
 use embassy_time::{Duration, with_timeout};
 use enet::Enet;
-use heapless::{String, Vec};
 use static_cell::StaticCell;
-use uplink::Message;
 
 /// Its name: `sensors/<device>/..` is where it publishes.
 const DEVICE: &str = "pump-7";
@@ -38,15 +36,11 @@ async fn main(spawner: Spawner) {
     spawner.spawn(network);
     spawner.spawn(uplink);
 
-    for reading in Signal::new(1) {
-        let Some(time) = reading.time() else { continue };
-        let mut payload = String::<64>::new();
-        // A row of time and value.
-        let _ = write!(payload, "[[{time},{}]]", reading.value());
-        let mut topic = String::new();
-        let _ = write!(topic, "sensors/{DEVICE}/temperature");
+    let Ok(channel) = Label::try_from("temperature") else { return };
+    for (sequence, moment) in (0..=u16::MAX).cycle().zip(Signal::new(1)) {
+        let reading = Reading { channel: channel.clone(), time: moment.time(), value: moment.value() };
         let _ = with_timeout(PACE, uplink::room()).await;
-        uplink::send(Message { topic, payload: Vec::from_slice(payload.as_bytes()).unwrap_or_default() });
+        uplink::send(sequence, Message::Reading(reading));
     }
 }
 
@@ -55,7 +49,7 @@ async fn network(mut runner: Runner<'static, Enet>) -> ! {
     runner.run().await
 }
 
-/// Another broker than [`BROKER`], if the emulator was told one (`-semihosting-config ..,arg=10.0.2.2:1884`).
+/// Another broker than [`BROKER`], if the emulator was told one (`-semihosting-config arg=10.0.2.2:1884`).
 fn broker() -> SocketAddrV4 {
     let mut line = [0u8; 80];
     let mut block = [line.as_mut_ptr() as usize, line.len()];

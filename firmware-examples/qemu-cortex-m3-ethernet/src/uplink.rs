@@ -5,11 +5,14 @@ use core::net::SocketAddrV4;
 use core::num::NonZero;
 use core::sync::atomic::{AtomicU32, Ordering};
 
+use brooklet_core::frame;
+use brooklet_core::message::Message;
 use cortex_m_semihosting::hprintln;
 use embassy_futures::select::{Either3, select3};
 use embassy_net::Stack;
 use embassy_net::tcp::{ConnectError, TcpSocket};
-use embassy_sync::{blocking_mutex::raw::CriticalSectionRawMutex, channel::Channel};
+use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
+use embassy_sync::channel::{Channel, TrySendError};
 use embassy_time::{Duration, Timer};
 use heapless::{String, Vec};
 use rust_mqtt::Bytes;
@@ -22,8 +25,8 @@ use rust_mqtt::client::{Client, MqttError};
 use rust_mqtt::config::KeepAlive;
 use rust_mqtt::types::{MqttBinary, MqttString, TopicFilter, TopicName};
 
-/// The longest topic or payload.
-const LONGEST: usize = 192;
+/// The longest topic.
+const TOPIC: usize = 96;
 /// Messages that wait for the broker.
 const WAITING: usize = 32;
 /// The longest packet that is taken from the broker.
@@ -35,28 +38,21 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// A message to the broker.
-pub struct Message {
-    /// Topic.
-    pub topic: String<LONGEST>,
-    /// Payload.
-    pub payload: Vec<u8, LONGEST>,
-}
-
-/// What waits for the broker.
-static OUT: Channel<CriticalSectionRawMutex, Message, WAITING> = Channel::new();
+/// What waits for the broker, numbered, so that the gateway can tell what was lost.
+static OUT: Channel<CriticalSectionRawMutex, (u16, Message), WAITING> = Channel::new();
 /// Frames from the gateway.
-pub static IN: Channel<CriticalSectionRawMutex, Vec<u8, LONGEST>, 2> = Channel::new();
+pub static IN: Channel<CriticalSectionRawMutex, Vec<u8, { frame::MAX }>, 2> = Channel::new();
 /// Messages that were dropped because the broker was away for too long.
 static LOST: AtomicU32 = AtomicU32::new(0);
 
 /// Queues a message; the oldest goes, and is counted, if there is no room.
-pub fn send(mut message: Message) {
-    while let Err(embassy_sync::channel::TrySendError::Full(again)) = OUT.try_send(message) {
+pub fn send(sequence: u16, message: Message) {
+    let mut numbered = (sequence, message);
+    while let Err(TrySendError::Full(again)) = OUT.try_send(numbered) {
         if OUT.try_receive().is_ok() {
             LOST.fetch_add(1, Ordering::Relaxed);
         }
-        message = again;
+        numbered = again;
     }
 }
 
@@ -104,7 +100,8 @@ pub async fn run(stack: Stack<'static>, broker: SocketAddrV4, device: &'static s
         socket.set_timeout(Some(TIMEOUT));
         let mut connected = false;
         if let Err(Fault(why)) = connection(&mut socket, broker, device, &mut pending, &mut connected).await {
-            hprintln!("no broker at {}: {}; again in {} ms", broker, why, pause.as_millis());
+            let lost = LOST.load(Ordering::Relaxed);
+            hprintln!("no broker at {}: {}; {} lost; again in {} ms", broker, why, lost, pause.as_millis());
         }
         socket.abort();
         let _ = socket.flush().await;
@@ -121,7 +118,7 @@ async fn connection(
     socket: &mut TcpSocket<'_>,
     broker: SocketAddrV4,
     device: &str,
-    pending: &mut Option<Message>,
+    pending: &mut Option<(u16, Message)>,
     connected: &mut bool,
 ) -> Result<(), Fault> {
     socket.connect(broker).await?;
@@ -148,10 +145,11 @@ async fn connection(
 
     let (mut told, mut sent) = (None, false);
     loop {
-        if let (Some(message), false) = (&*pending, sent) {
-            let options =
-                PublicationOptions::new(TopicReference::Name(name(&message.topic)?)).at_least_once();
-            client.publish(&options, Bytes::from(message.payload.as_slice())).await?;
+        if let (Some((sequence, message)), false) = (&*pending, sent) {
+            let mut payload = [0; frame::MAX];
+            let (topic, payload) = written(device, *sequence, message, &mut payload)?;
+            let options = PublicationOptions::new(TopicReference::Name(name(&topic)?)).at_least_once();
+            client.publish(&options, Bytes::from(payload)).await?;
             sent = true;
         }
         let lost = LOST.load(Ordering::Relaxed);
@@ -187,7 +185,33 @@ async fn connection(
     }
 }
 
-fn topic(words: core::fmt::Arguments<'_>) -> Result<String<LONGEST>, Fault> {
+/// Topic and payload of a message. Readings go as text, for everyone: a row of time and value, or the value alone.
+/// Everything else goes as a frame.
+fn written<'a>(
+    device: &str,
+    sequence: u16,
+    message: &Message,
+    payload: &'a mut [u8],
+) -> Result<(String<TOPIC>, &'a [u8]), Fault> {
+    let Message::Reading(reading) = message else {
+        let topic = topic(format_args!("sensors/{device}/brooklet"))?;
+        return Ok((
+            topic,
+            frame::encode(sequence, message, payload).map_err(|_| Fault("a message is too long"))?,
+        ));
+    };
+    let topic = topic(format_args!("sensors/{device}/{}", reading.channel))?;
+    let mut text = String::<64>::new();
+    let _ = match reading.time {
+        Some(time) => write!(text, "[[{time},{}]]", reading.value),
+        None => write!(text, "{}", reading.value),
+    };
+    let payload = payload.get_mut(..text.len()).unwrap_or_default();
+    payload.copy_from_slice(text.as_bytes());
+    Ok((topic, payload))
+}
+
+fn topic(words: core::fmt::Arguments<'_>) -> Result<String<TOPIC>, Fault> {
     let mut topic = String::new();
     topic.write_fmt(words).map_err(|_| NO_TOPIC)?;
     Ok(topic)
