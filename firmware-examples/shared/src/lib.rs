@@ -9,4 +9,5 @@ pub mod device;
 #[cfg(feature = "proof")]
 pub mod proof;
 pub mod signal;
+pub mod simulated;
 pub mod slots;

@@ -136,7 +136,12 @@ impl<F: NorFlash> Slots<F> {
     }
 
     /// A slot's model, part by part with its place.
-    fn read(&mut self, slot: u32, header: &Header, mut each: impl FnMut(usize, &[u8])) -> Result<(), F::Error> {
+    fn read(
+        &mut self,
+        slot: u32,
+        header: &Header,
+        mut each: impl FnMut(usize, &[u8]),
+    ) -> Result<(), F::Error> {
         let (mut chunk, length) = ([0; CHUNK], header.length as usize);
         for at in (0..length).step_by(CHUNK) {
             self.flash.read(self.base(slot) + (Self::MODEL + at) as u32, &mut chunk)?;

@@ -38,7 +38,8 @@ impl Desk {
         let mut line = Line::new();
         let decode = |bytes: Vec<u8>| {
             if bytes.starts_with(&[0]) && bytes.ends_with(&[0]) {
-                let framed = bytes.iter().find_map(|byte| line.push(*byte).map(|frame| frame.unwrap().to_vec()));
+                let framed =
+                    bytes.iter().find_map(|byte| line.push(*byte).map(|frame| frame.unwrap().to_vec()));
                 frame::decode::<Message>(&framed.unwrap()).unwrap()
             } else {
                 frame::decode::<Message>(&bytes).unwrap()
@@ -147,7 +148,8 @@ fn features_an_hour_goes_up_in_less_than_64_bytes() {
     let (mut device, mut desk) = (pico(Mode::Features, Link::Lora), Desk::default());
     feed(&mut device, &mut desk, 0..288);
     assert!(desk.sent.iter().all(|frame| frame.len() <= 51));
-    let counts: Vec<u32> = desk.messages().iter().map(|m| if let Message::Summary(s) = m { s.count } else { 0 }).collect();
+    let counts: Vec<u32> =
+        desk.messages().iter().map(|m| if let Message::Summary(s) = m { s.count } else { 0 }).collect();
     assert_eq!(counts, [12; 23]); // the last hour is not over
     assert_eq!(device.monitor(0), Some(&Monitor::new(DefaultDetector::new())));
     // Without a clock readings are counted.
@@ -165,8 +167,10 @@ fn verdicts_the_device_learns_as_a_gateway_would() {
         let (mut device, mut desk) = (pico(Mode::Verdicts, link), Desk::default());
         feed(&mut device, &mut desk, 0..2700);
         let messages = desk.messages();
-        let judged: Vec<&Judged> =
-            messages.iter().filter_map(|m| if let Message::Judged(judged) = m { Some(judged) } else { None }).collect();
+        let judged: Vec<&Judged> = messages
+            .iter()
+            .filter_map(|m| if let Message::Judged(judged) = m { Some(judged) } else { None })
+            .collect();
         // The gateway's own verdicts on the same readings.
         let mut monitor = Monitor::new(Detector::from_name("default").unwrap());
         let own: Vec<_> = Signal::new(1)
@@ -174,7 +178,8 @@ fn verdicts_the_device_learns_as_a_gateway_would() {
             .map(|moment| (moment, monitor.step_explained(&moment, &Settings::DEFAULT)))
             .filter(|(_, (verdict, _))| verdict.fired || verdict.ended)
             .collect();
-        let changes: Vec<_> = judged.iter().filter(|judged| judged.verdict.fired || judged.verdict.ended).collect();
+        let changes: Vec<_> =
+            judged.iter().filter(|judged| judged.verdict.fired || judged.verdict.ended).collect();
         assert_eq!(changes.len(), own.len());
         for (judged, (moment, (verdict, because))) in changes.iter().zip(&own) {
             assert_eq!((judged.verdict, judged.reading.time), (*verdict, moment.time()));
@@ -254,7 +259,8 @@ fn a_wrong_model_is_refused_with_its_reason_and_the_old_one_stays() {
     assert!(desk.kept.is_empty());
     let too_long = Offer::new(temp(), &[1; 3073]).unwrap();
     let of_none = Offer::new("no such".try_into().unwrap(), &[1]).unwrap();
-    for (number, offer, refusal) in [(20, too_long, Refusal::TooLong), (21, of_none, Refusal::UnknownChannel)] {
+    for (number, offer, refusal) in [(20, too_long, Refusal::TooLong), (21, of_none, Refusal::UnknownChannel)]
+    {
         device.request(&request(number, Command::Offer(offer)), &mut desk);
         assert_eq!(desk.done(), Done { number, result: Err(refusal) });
     }
@@ -306,7 +312,10 @@ fn what_the_line_damages_is_counted() {
     let mut damaged = line.clone();
     damaged[3] ^= 0x80;
     damaged.iter().chain(&line).for_each(|byte| device.receive(*byte, &mut desk));
-    assert!(matches!(desk.messages()[..], [Message::Hello(_), Message::Done(Done { number: 1, result: Ok(()) })]));
+    assert!(matches!(
+        desk.messages()[..],
+        [Message::Hello(_), Message::Done(Done { number: 1, result: Ok(()) })]
+    ));
     device.frame(&[1, 2, 3], &mut desk);
     for value in [f32::NAN, f32::INFINITY] {
         device.reading(0, None, value, &mut desk);
