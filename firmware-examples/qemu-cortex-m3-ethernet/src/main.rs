@@ -1,0 +1,67 @@
+//! A sensor that talks MQTT over Ethernet, straight to the broker.
+#![no_std]
+#![no_main]
+
+mod clock;
+mod enet;
+mod uplink;
+
+use core::net::{Ipv4Addr, SocketAddrV4};
+use core::panic::PanicInfo;
+
+use brooklet_core::message::{Label, Message, Reading};
+use brooklet_firmware::signal::Signal;
+use cortex_m_semihosting::{debug, hprintln, nr};
+use embassy_executor::Spawner;
+use embassy_net::{Config, Runner, StackResources};
+use embassy_time::{Duration, with_timeout};
+use enet::Enet;
+use static_cell::StaticCell;
+
+/// Its name: `sensors/<device>/..` is where it publishes.
+const DEVICE: &str = "pump-7";
+/// The broker; what QEMU calls 10.0.2.2 is the machine it runs on.
+const BROKER: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 0, 2, 2), 1883);
+/// How long the simulated sensor waits for the broker before it goes on measuring.
+const PACE: Duration = Duration::from_secs(1);
+
+#[embassy_executor::main]
+async fn main(spawner: Spawner) {
+    let Some(core) = cortex_m::Peripherals::take() else { return };
+    clock::start(core.SYST);
+    static RESOURCES: StaticCell<StackResources<3>> = StaticCell::new();
+    let resources = RESOURCES.init(StackResources::new());
+    let (stack, runner) = embassy_net::new(Enet::start(), Config::dhcpv4(Default::default()), resources, 1);
+    let (Ok(network), Ok(uplink)) = (network(runner), uplink::run(stack, broker(), DEVICE)) else { return };
+    spawner.spawn(network);
+    spawner.spawn(uplink);
+
+    let Ok(channel) = Label::try_from("temperature") else { return };
+    for (sequence, moment) in (0..=u16::MAX).cycle().zip(Signal::new(1)) {
+        let reading = Reading { channel: channel.clone(), time: moment.time(), value: moment.value() };
+        let _ = with_timeout(PACE, uplink::room()).await;
+        uplink::send(sequence, Message::Reading(reading));
+    }
+}
+
+#[embassy_executor::task]
+async fn network(mut runner: Runner<'static, Enet>) -> ! {
+    runner.run().await
+}
+
+/// Another broker than [`BROKER`], if the emulator was told one (`-semihosting-config arg=10.0.2.2:1884`).
+fn broker() -> SocketAddrV4 {
+    let mut line = [0u8; 80];
+    let mut block = [line.as_mut_ptr() as usize, line.len()];
+    // SAFETY: the emulator writes at most the second word's bytes to where the first points.
+    unsafe { cortex_m_semihosting::syscall(nr::GET_CMDLINE, &mut block) };
+    let line = line.split(|byte| *byte == 0).next().and_then(|line| str::from_utf8(line).ok());
+    line.unwrap_or_default().split(' ').find_map(|word| word.parse().ok()).unwrap_or(BROKER)
+}
+
+#[panic_handler]
+fn panic(info: &PanicInfo<'_>) -> ! {
+    hprintln!("{}", info);
+    debug::exit(debug::EXIT_FAILURE);
+    loop {}
+}
