@@ -53,8 +53,8 @@ async fn network(mut runner: Runner<'static, Enet>) -> ! {
 fn broker() -> SocketAddrV4 {
     let mut line = [0u8; 80];
     let mut block = [line.as_mut_ptr() as usize, line.len()];
-    // SAFETY: the emulator writes at most the second word's bytes to where the first points.
-    unsafe { cortex_m_semihosting::syscall(nr::GET_CMDLINE, &mut block) };
+    // SAFETY: the emulator writes no more than these two buffers: the line, and its length into the second word.
+    unsafe { cortex_m_semihosting::syscall1(nr::GET_CMDLINE, (&raw mut block) as usize) };
     let line = line.split(|byte| *byte == 0).next().and_then(|line| str::from_utf8(line).ok());
     line.unwrap_or_default().split(' ').find_map(|word| word.parse().ok()).unwrap_or(BROKER)
 }

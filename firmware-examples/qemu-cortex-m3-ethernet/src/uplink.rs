@@ -101,7 +101,7 @@ pub async fn run(stack: Stack<'static>, broker: SocketAddrV4, device: &'static s
         let mut connected = false;
         if let Err(Fault(why)) = connection(&mut socket, broker, device, &mut pending, &mut connected).await {
             let lost = LOST.load(Ordering::Relaxed);
-            hprintln!("no broker at {}: {}; {} lost; again in {} ms", broker, why, lost, pause.as_millis());
+            hprintln!("no broker at {}, {}; {} lost; again in {} ms", broker, why, lost, pause.as_millis());
         }
         socket.abort();
         let _ = socket.flush().await;
