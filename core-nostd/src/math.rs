@@ -236,6 +236,49 @@ pub const fn nearest(x: f32) -> u32 {
     (x + 1.5 / f32::EPSILON).to_bits() as u32 & 0x3f_ffff
 }
 
+/// Where a positive number stands between powers of two: `x = 2^octave (1 + fraction / 2^23)`. Other numbers give any, and
+/// so do subnormal ones, which are below every octave.
+/// ```
+/// assert_eq!(brooklet_core::math::octave(12.0), (3, 1 << 22));
+/// ```
+#[must_use]
+#[allow(clippy::unnecessary_cast, reason = "the bits of an f64, where this is compiled for it, are more")]
+pub const fn octave(x: f32) -> (i32, u32) {
+    const DIGITS: u32 = f32::MANTISSA_DIGITS - 1;
+    let octave = (x.to_bits() >> DIGITS) as i32;
+    let fraction = (x.to_bits() >> (DIGITS - 23)) as u32 & 0x7f_ffff;
+    (octave.wrapping_sub(f32::MAX_EXP).wrapping_add(1), fraction)
+}
+
+/// `x 2^fraction`, `fraction` 0..=31, as the nearest whole number; halves go away from 0, what does not fit saturates.
+/// By the bits of `x` alone: a multiplication and a conversion cost a processor without an FPU ten times as much.
+/// ```
+/// use brooklet_core::math::fixed;
+/// assert_eq!([fixed(1.5, 8), fixed(-0.002, 8), fixed(1e9, 8)], [384, -1, i32::MAX]);
+/// ```
+#[must_use]
+#[allow(clippy::unnecessary_cast, reason = "the bits of an f64, where this is compiled for it, are more")]
+pub const fn fixed(x: f32, fraction: u32) -> i32 {
+    const DIGITS: u32 = f32::MANTISSA_DIGITS - 1;
+    let bits = x.to_bits();
+    let exponent = (bits >> DIGITS) as u32 & (2 * f32::MAX_EXP as u32 - 1);
+    let digits = (bits & ((1 << DIGITS) - 1)) | (1 << DIGITS);
+    // The value is digits * 2^(up - 30).
+    let up = exponent.wrapping_add(fraction & 31).wrapping_sub(f32::MAX_EXP as u32 - 1 + DIGITS - 30) as i32;
+    let most = i32::MAX as u32;
+    let size = if up > 60 - DIGITS as i32 {
+        most
+    } else if up >= 30 {
+        digits.wrapping_shl(up.wrapping_sub(30) as u32) as u32
+    } else if up >= 29 - DIGITS as i32 {
+        let rounded = digits.wrapping_shr(29_i32.wrapping_sub(up) as u32).wrapping_add(1) >> 1;
+        if rounded > most as _ { most } else { rounded as u32 }
+    } else {
+        0
+    };
+    if x.is_sign_negative() { (size as i32).wrapping_neg() } else { size as i32 }
+}
+
 /// Numbers that are large enough for every sensor and small enough for their squares and sums to stay finite.
 /// ```
 /// use brooklet_core::math::LIMIT;
@@ -303,6 +346,22 @@ mod tests {
     fn nearest_whole_number() {
         let whole = [-0.5, 0.0, 0.4, 0.6, 2.5, 65_535.4, 4_194_303.0].map(nearest);
         assert_eq!(whole, [0, 0, 0, 1, 2, 65_535, 4_194_303]);
+    }
+
+    #[test]
+    fn fixed_point() {
+        let mut rng = crate::rng::Rng::new(1);
+        let any = core::iter::repeat_with(|| f32::from_bits(rng.next_u64() as u32)).take(200_000);
+        let near = (0..400_000u32).map(|i| f32::from_bits((i & 1) << 31 | (0x2f00_0000 + i * 863)));
+        let special =
+            [0.0, -0.0, 0.5, -0.5, 0.499_999_97, 1e-45, -1e-45, 2_147_483_520.0, f32::MAX, f32::MIN];
+        for x in special.into_iter().chain(any).chain(near).filter(|x| x.is_finite()) {
+            for fraction in [0, 1, 8, 12, 16, 31] {
+                let wide = libm::round(f64::from(x) * f64::from(2.0f32.powi(fraction as i32)));
+                let wanted = wide.clamp(-f64::from(i32::MAX), f64::from(i32::MAX)) as i32;
+                assert_eq!(fixed(x, fraction), wanted, "{x:e} {fraction}");
+            }
+        }
     }
 
     #[test]

@@ -253,6 +253,12 @@ macro_rules! role {
                 match self { $(Self::$arm(l) => l.explain_one(x)),+ }
             }
         }
+
+        impl $($decl)* Stepper for $Any $($args)* {
+            fn step_one(&mut self, x: &Self::Input, judge: &mut impl Judge) -> Option<Self::Because> {
+                match self { $(Self::$arm(l) => l.step_one(x, judge)),+ }
+            }
+        }
     };
     (scorer $Any:ident { $($decl:tt)* } { <$n:ident> } $($arm:ident)+) => {
         $crate::registry::role! { @learner($crate::sample::Sample<$n>) $Any { $($decl)* } { <$n> } $($arm)+ }

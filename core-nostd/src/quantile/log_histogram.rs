@@ -9,8 +9,13 @@ const BLOCKS: usize = 4;
 const BLOCK: usize = 16;
 const BINS: usize = BLOCKS * BLOCK;
 const BINS_AN_OCTAVE: f32 = 4.0;
-/// Octaves below 1 that the histogram covers.
-const OCTAVES_DOWN: f32 = 6.0;
+/// The lowest octave that the histogram covers.
+const LOWEST: i32 = -6;
+
+/// Where the quarters of an octave begin: `2^23 (2^(q/4) - 1)`.
+const QUARTERS: [u32; 5] = [0, 1_587_188, 3_474_676, 5_719_293, 1 << 23];
+/// As near as this to the begin of a quarter, rounding decides to which it belongs.
+const ROUNDING: u32 = 32;
 
 /// A decaying histogram of the logarithm of a non-negative score, which turns a score into evidence.
 ///
@@ -54,10 +59,35 @@ impl<const HALF_LIFE: u32> LogHistogram<HALF_LIFE> {
     /// Place of a score in bins; the whole part is the bin.
     fn place(score: f32) -> f32 {
         if score > 0.0 {
-            (BINS_AN_OCTAVE * (math::log2(score) + OCTAVES_DOWN)).clamp(0.0, BINS as f32 - 0.01)
+            (BINS_AN_OCTAVE * (math::log2(score) - LOWEST as f32)).clamp(0.0, BINS as f32 - 0.01)
         } else {
             0.0
         }
+    }
+
+    /// The whole part of the [`place`](Self::place), by the bits of the score: a logarithm only where it would be rounded.
+    fn bin(score: f32) -> usize {
+        let (octave, fraction) = math::octave(score);
+        if !(score > 0.0 && octave >= LOWEST) {
+            return 0;
+        }
+        if QUARTERS.iter().any(|begin| fraction.abs_diff(*begin) < ROUNDING) {
+            return Self::place(score) as usize;
+        }
+        let quarter = QUARTERS.iter().skip(1).filter(|begin| fraction > **begin).count();
+        let bin = (octave.saturating_sub(LOWEST) as usize).saturating_mul(4).saturating_add(quarter);
+        Ord::min(bin, BINS - 1)
+    }
+
+    /// True if more than a quarter of what was seen is stranger, by `margin`, than the score: its evidence is then
+    /// below 0.7, and that is known without a logarithm. Of most scores it is true.
+    pub(crate) fn is_common(&self, score: f32, margin: f32) -> bool {
+        let bin = Self::bin(score).saturating_sub(margin as usize);
+        let next_block = (bin / BLOCK).saturating_add(1);
+        let enough = 0.25 * self.blocks.iter().sum::<f32>();
+        let far: f32 = self.blocks.iter().skip(next_block).sum();
+        let near = || self.bins.iter().take(next_block.saturating_mul(BLOCK)).skip(bin.saturating_add(1));
+        far > enough || near().fold(far, |tail, count| tail + count) > enough
     }
 
     /// Evidence in powers of ten: `-log10` of the share of scores seen that were at least `score / 2^(margin/4)`,
@@ -96,7 +126,7 @@ impl<const HALF_LIFE: u32> Learner for LogHistogram<HALF_LIFE> {
     type Input = f32;
 
     fn learn_one(&mut self, score: &f32) {
-        let bin = Self::place(*score) as usize;
+        let bin = Self::bin(*score);
         if let Some(count) = self.bins.get_mut(bin) {
             *count += self.increment;
         }
@@ -144,6 +174,34 @@ mod tests {
         // Once in a hundred: 500 expected of 50,000.
         assert!((425..575).contains(&rare), "{rare}");
         assert!(seen.is_valid());
+    }
+
+    /// All scores were compared once (`step_by(1)`); what could go wrong does so near the edges of bins.
+    #[test]
+    fn bins_are_those_of_the_logarithm() {
+        let edges = (100..160u32).flat_map(|octave| QUARTERS.map(|quarter| (octave << 23) + quarter));
+        let near = edges.flat_map(|edge| edge - 500..edge + 500);
+        for bits in near.chain((0..=f32::INFINITY.to_bits()).step_by(997)) {
+            for score in [f32::from_bits(bits), -f32::from_bits(bits)] {
+                let (bin, place) = (LogHistogram::<1>::bin(score), LogHistogram::<1>::place(score));
+                assert_eq!(bin, place as usize, "{score}");
+            }
+        }
+        assert_eq!(LogHistogram::<1>::bin(f32::NAN), 0);
+    }
+
+    #[test]
+    fn what_is_common_has_little_evidence() {
+        let (mut rng, mut seen, mut common) = (Rng::new(5), LogHistogram::<300>::new(), 0);
+        for _ in 0..20_000 {
+            let score = rng.normal().abs() * 10.0;
+            if seen.is_common(score, 2.0) {
+                common += 1;
+                assert!(seen.evidence(score, 2.0).is_none_or(|evidence| evidence < 0.65), "{score}");
+            }
+            seen.learn_one(&score);
+        }
+        assert!(common > 15_000, "{common}");
     }
 
     #[test]

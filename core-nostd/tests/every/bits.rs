@@ -52,6 +52,8 @@ impl<const MOST: usize, Each> Visitor for Checksums<'_, MOST, Each>
 where
     Each: FnMut(&str, &str, Option<u32>),
 {
+    // Never inlined: a small board has room for the learners of one family at a time.
+    #[inline(never)]
     fn family<F: Family>(&mut self) {
         if const { size_of::<F>() > MOST } {
             return;

@@ -46,7 +46,8 @@ fn the_monitor_is_the_golden_one() {
 
 #[test]
 fn the_learners_are_the_golden_ones() {
-    let golden = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../core-nostd/tests/bits.txt")).unwrap();
+    let golden =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../core-nostd/tests/bits.txt")).unwrap();
     let text = on_a_large_stack(|| {
         let mut out = String::new();
         proof::every_learner::<{ usize::MAX }>(&mut out, &mut vec![0; 1 << 20]).unwrap();
