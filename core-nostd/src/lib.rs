@@ -14,7 +14,7 @@
 //!
 //! | layer | modules | what it holds |
 //! |---|---|---|
-//! | ground | [`math`], [`rng`], [`mod@array`] | the only door to `libm`, seeded random numbers, serde for `[T; N]` |
+//! | ground | [`math`], [`rng`], [`mod@array`], [`fixed`] | the only door to `libm`, seeded random numbers, serde for `[T; N]`, fixed point |
 //! | values and roles | [`sample`], [`traits`], [`compose`], [`registry`] | finite input by construction; what a learner can do; static pipelines; any learner by its name |
 //! | parts | [`stats`], [`window`], [`quantile`], [`preprocess`], [`spectral`], [`linear`] | running statistics, windows and transformers |
 //! | keys and events | [`sketch`], [`pattern`] | counts over many keys; patterns of events |
@@ -34,6 +34,7 @@
 //! | is this reading of one channel normal? | [`DefaultDetector`](anomaly::DefaultDetector) in a [`Monitor`](monitor::Monitor); less memory: [`ZScore`](anomaly::ZScore), [`TailRank`](anomaly::TailRank) |
 //! | .. of several channels together? | [`HalfSpaceTrees`](anomaly::HalfSpaceTrees), [`Loda`](anomaly::Loda); of related ones: [`Mahalanobis`](anomaly::Mahalanobis), [`StreamingPca`](anomaly::StreamingPca) |
 //! | .. and how rare is that score? | [`Calibrated`](anomaly::Calibrated); where to ring: [`Spot`](threshold::Spot), [`AlertBudget`](threshold::AlertBudget) |
+//! | .. on a processor without an FPU? | [`fixed`]: the same roles in whole numbers |
 //! | several detectors, one answer? | [`Fisher`](fuse::Fisher), [`Cauchy`](fuse::Cauchy), [`Hedge`](fuse::Hedge) |
 //! | has the stream changed? | [`Adwin`](drift::Adwin), [`PageHinkley`](drift::PageHinkley); in its shape: [`Kswin`](drift::Kswin); a learner's errors: [`HddmA`](drift::HddmA) |
 //! | is the process in control? | [`Shewhart`](spc::Shewhart), [`Cusum`](drift::Cusum); several channels: [`Mewma`](spc::Mewma), [`HotellingT2`](spc::HotellingT2) |
@@ -97,6 +98,7 @@
 extern crate std;
 
 pub mod array;
+pub mod fixed;
 pub mod math;
 pub mod rng;
 

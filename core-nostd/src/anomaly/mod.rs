@@ -6,6 +6,8 @@
 
 mod calibrated;
 mod default_detector;
+mod fixed_level_shift;
+mod fixed_range;
 mod hold;
 mod level_shift;
 mod multivariate;
@@ -17,6 +19,8 @@ mod zscore;
 
 pub use calibrated::Calibrated;
 pub use default_detector::DefaultDetector;
+pub use fixed_level_shift::FixedLevelShift;
+pub use fixed_range::FixedRange;
 pub use level_shift::LevelShift;
 pub use multivariate::{
     AnyScorer, GivenSplits, HalfSpaceTrees, Halving, Loda, Mahalanobis, OneClassSvm, OsElm, RandomCutForest,
@@ -71,6 +75,10 @@ registry! {
         "robust_z" => RobustZ(RobustZ<128>) = RobustZ::new(),
         /// Rank among the values seen, from the nearer end.
         "tail_rank" => TailRank(TailRank<4000>) = TailRank::new(),
+        /// Distance outside of all values so far, in whole numbers, for ±524,288 in steps of 1/4096.
+        "fixed_range" => FixedRange(FixedRange<12>) = FixedRange::new(),
+        /// Distance of the mean of 16 from its usual place, in whole numbers, for ±524,288 in steps of 1/4096.
+        "fixed_level_shift" => FixedLevelShift(FixedLevelShift<12, 16, 12>) = FixedLevelShift::new(),
     }
 }
 

@@ -9,6 +9,7 @@ mod cusum;
 mod ddm;
 mod eddm;
 mod ewma;
+mod fixed_page_hinkley;
 mod hddm_a;
 mod hddm_w;
 mod kswin;
@@ -20,6 +21,7 @@ pub use cusum::Cusum;
 pub use ddm::Ddm;
 pub use eddm::Eddm;
 pub use ewma::EwmaChart;
+pub use fixed_page_hinkley::FixedPageHinkley;
 pub use hddm_a::HddmA;
 pub use hddm_w::HddmW;
 pub use kswin::Kswin;
@@ -51,6 +53,8 @@ registry! {
         "hddm_w" => HddmW(HddmW) = HddmW::new(0.001, 0.005, 0.05),
         /// Kolmogorov-Smirnov test of the last 30 values against 30 of the 70 before.
         "kswin" => Kswin(Kswin<100, 30>) = Kswin::new(0.005, 1),
+        /// Page-Hinkley test in whole numbers, for ±524,288 in steps of 1/4096.
+        "fixed_page_hinkley" => FixedPageHinkley(FixedPageHinkley<12>) = FixedPageHinkley::new(50.0, 0.005),
     }
 }
 
@@ -154,6 +158,6 @@ mod tests {
     #[test]
     fn sizes() {
         let bytes: std::vec::Vec<_> = AnyDriftDetector::ROWS.iter().map(|row| row.bytes).collect();
-        assert_eq!(bytes, [480, 48, 40, 36, 28, 32, 44, 64, 424]);
+        assert_eq!(bytes, [480, 48, 40, 36, 28, 32, 44, 64, 424, 64]);
     }
 }

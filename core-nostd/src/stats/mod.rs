@@ -8,6 +8,7 @@ mod covariance;
 mod deviation;
 mod ew;
 mod extremum;
+mod fixed_ew;
 mod half_life;
 mod mean;
 mod moments;
@@ -22,6 +23,7 @@ pub use covariance::{Correlation, Covariance};
 pub use deviation::Mad;
 pub use ew::EwMeanVar;
 pub use extremum::{Max, Min};
+pub use fixed_ew::{FixedEwMean, FixedEwVariance};
 pub use half_life::{EwMean, EwVariance, share_of_half_life};
 pub use mean::Mean;
 pub use moments::{Kurtosis, Moments, Skewness};
@@ -59,6 +61,10 @@ registry! {
         "mad" => Mad(Mad) = Mad::new(),
         /// Median absolute deviation of the last 63 samples, exact.
         "rolling_mad" => RollingMad(RollingMad<63>) = RollingMad::new(),
+        /// Exponentially weighted mean over 128 samples in whole numbers, for ±524,288 in steps of 1/4096.
+        "fixed_ew_mean" => FixedEwMean(FixedEwMean<12, 7>) = FixedEwMean::new(),
+        /// Exponentially weighted variance over 128 samples in whole numbers, for ±524,288 in steps of 1/4096.
+        "fixed_ew_variance" => FixedEwVariance(FixedEwVariance<12, 7>) = FixedEwVariance::new(),
     }
 }
 
@@ -103,7 +109,7 @@ mod tests {
     #[test]
     fn memory_is_what_the_documentation_says() {
         let bytes = AnyStatistic::ROWS.iter().map(|row| row.bytes);
-        assert!(bytes.eq([8, 8, 12, 24, 36, 36, 8, 8, 16, 24, 120, 508]));
+        assert!(bytes.eq([8, 8, 12, 24, 36, 36, 8, 8, 16, 24, 120, 508, 16, 24]));
         assert_eq!(size_of::<Covariance<8, 1000>>(), 4 * 64 + 4 * 8 + 8);
         assert_eq!(size_of::<Correlation<1000>>(), 32);
     }
