@@ -23,7 +23,7 @@ const BAUD_115200: u32 = 0x01D7_E000;
 impl Uart {
     /// Both directions on.
     #[must_use]
-    pub fn new() -> Self {
+    pub fn open() -> Self {
         // SAFETY: registers of this UART, which nothing else uses.
         unsafe {
             ptr::write_volatile(BAUD, BAUD_115200);
@@ -79,12 +79,12 @@ pub fn argument(argument: &str) -> bool {
 
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
-    let _ = writeln!(Uart::new(), "{info}");
+    let _ = writeln!(Uart::open(), "{info}");
     exit(1)
 }
 
 #[cortex_m_rt::exception]
 unsafe fn HardFault(frame: &cortex_m_rt::ExceptionFrame) -> ! {
-    let _ = writeln!(Uart::new(), "hard fault, {frame:?}");
+    let _ = writeln!(Uart::open(), "hard fault, {frame:?}");
     exit(1)
 }

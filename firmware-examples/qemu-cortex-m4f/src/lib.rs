@@ -22,7 +22,7 @@ const BAUD: u32 = 217;
 impl Uart {
     /// Both directions on.
     #[must_use]
-    pub fn new() -> Self {
+    pub fn open() -> Self {
         // SAFETY: registers of this UART, which nothing else uses.
         unsafe {
             ptr::write_volatile(DIVIDER, BAUD);
@@ -70,12 +70,12 @@ pub fn argument(argument: &str) -> bool {
 
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
-    let _ = writeln!(Uart::new(), "{info}");
+    let _ = writeln!(Uart::open(), "{info}");
     exit(1)
 }
 
 #[cortex_m_rt::exception]
 unsafe fn HardFault(frame: &cortex_m_rt::ExceptionFrame) -> ! {
-    let _ = writeln!(Uart::new(), "hard fault, {frame:?}");
+    let _ = writeln!(Uart::open(), "hard fault, {frame:?}");
     exit(1)
 }
