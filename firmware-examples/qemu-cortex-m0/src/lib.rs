@@ -28,7 +28,7 @@ const BAUD_115200: u32 = 0x01D7_E000;
 impl Uart {
     /// Both directions on.
     #[must_use]
-    pub fn open() -> Self {
+    pub fn new() -> Self {
         // SAFETY: registers of this UART, which nothing else uses.
         unsafe {
             ptr::write_volatile(BAUD, BAUD_115200);
@@ -173,12 +173,12 @@ pub fn argument(argument: &str) -> bool {
 
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
-    let _ = writeln!(Uart::open(), "{info}");
+    let _ = writeln!(Uart::new(), "{info}");
     exit(1)
 }
 
 #[cortex_m_rt::exception]
 unsafe fn HardFault(frame: &cortex_m_rt::ExceptionFrame) -> ! {
-    let _ = writeln!(Uart::open(), "hard fault, {frame:?}");
+    let _ = writeln!(Uart::new(), "hard fault, {frame:?}");
     exit(1)
 }

@@ -23,7 +23,7 @@ const BAUD: u32 = 217;
 impl Uart {
     /// Both directions on.
     #[must_use]
-    pub fn open() -> Self {
+    pub fn new() -> Self {
         // SAFETY: registers of this UART, which nothing else uses.
         unsafe {
             ptr::write_volatile(DIVIDER, BAUD);
@@ -81,12 +81,12 @@ pub fn argument(argument: &str) -> bool {
 
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
-    let _ = writeln!(Uart::open(), "{info}");
+    let _ = writeln!(Uart::new(), "{info}");
     exit(1)
 }
 
 #[cortex_m_rt::exception]
 unsafe fn HardFault(frame: &cortex_m_rt::ExceptionFrame) -> ! {
-    let _ = writeln!(Uart::open(), "hard fault, {frame:?}");
+    let _ = writeln!(Uart::new(), "hard fault, {frame:?}");
     exit(1)
 }

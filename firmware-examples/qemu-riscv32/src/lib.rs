@@ -22,7 +22,7 @@ const TX_EMPTY: u8 = 1 << 5;
 impl Uart {
     /// Eight bits, no parity, with its FIFOs; the speed is QEMU's.
     #[must_use]
-    pub fn open() -> Self {
+    pub fn new() -> Self {
         // SAFETY: registers of this UART, which nothing else uses.
         unsafe {
             ptr::write_volatile(LINE_CONTROL, EIGHT_BITS);
@@ -80,12 +80,12 @@ pub fn argument(argument: &str) -> bool {
 
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
-    let _ = writeln!(Uart::open(), "{info}");
+    let _ = writeln!(Uart::new(), "{info}");
     exit(1)
 }
 
 #[unsafe(export_name = "ExceptionHandler")]
 fn exception(frame: &riscv_rt::TrapFrame) -> ! {
-    let _ = writeln!(Uart::open(), "exception, return address {:#x}", frame.ra);
+    let _ = writeln!(Uart::new(), "exception, return address {:#x}", frame.ra);
     exit(1)
 }

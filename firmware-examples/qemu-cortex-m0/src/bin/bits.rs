@@ -13,7 +13,7 @@ static HALF: &[u8] = include_bytes!("../../../golden/half.bklt");
 #[cortex_m_rt::entry]
 fn main() -> ! {
     let room = &mut [0; 2_560];
-    let (mut uart, wrong) = (Uart::open(), argument("wrong"));
+    let (mut uart, wrong) = (Uart::new(), argument("wrong"));
     let mut done = proof::monitor(&mut uart, room, HALF, wrong);
     if !wrong {
         done = done.and_then(|()| proof::every_learner::<600>(&mut uart, room));
