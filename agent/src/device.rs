@@ -33,7 +33,7 @@ impl ChannelSettings {
     /// Stands for what a model learns under: a model is not loaded under another.
     #[must_use]
     pub fn digest(&self) -> u32 {
-        crc32(self.detector.as_bytes())
+        brooklet_core::snapshot::digest(self.detector)
     }
 
     fn tag(&self) -> ModelTag {
@@ -43,10 +43,6 @@ impl ChannelSettings {
             digest: format!("{:08x}", self.digest()),
         }
     }
-}
-
-fn crc32(bytes: &[u8]) -> u32 {
-    crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC).checksum(bytes)
 }
 
 /// When a reading was measured.

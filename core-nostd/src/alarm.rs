@@ -162,11 +162,10 @@ impl Alarm {
         self.budget -= self.budget / math::max(BUDGET_HOURS * hour, BUDGET_LEAST);
         self.pause = self.pause.saturating_sub(1);
         self.seen = self.seen.saturating_add(1);
-        let (seen, warm_up) = self.warm_up(settings);
-        // What is added to the user's threshold is never negative: below it the logarithm can be spared.
-        let noticed = seen >= warm_up
-            && evidence >= settings.threshold
-            && evidence >= self.threshold_in_peace(settings);
+        // What is added to the user's threshold is never negative: below it all else can be spared.
+        let noticed = evidence >= settings.threshold
+            && evidence >= self.threshold_in_peace(settings)
+            && self.seen >= self.warm_up(settings).1;
         let fired = noticed && self.pause == 0 && evidence >= self.threshold(settings);
         self.period.learn_one(&time);
         if noticed && !self.open {

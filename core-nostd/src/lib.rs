@@ -24,7 +24,7 @@
 //! | foresight | [`forecast`], [`prognose`] | what comes next, and how long until a limit |
 //! | judgement | [`fuse`], [`evaluate`], [`recommend`] | one score from several, how good predictions are, what helped before |
 //! | decision | [`alarm`], [`monitor`] | from evidence to alerts: the one step that firmware and gateway share |
-//! | edge | [`message`], [`snapshot`] | what goes over a wire or into flash |
+//! | edge | [`snapshot`], [`frame`], [`message`], [`transfer`] | what goes into flash or over a wire |
 //!
 //! # Which learner for which question
 //! [Any of them by its name](registry), with its memory and its time; families hold them in an enum.
@@ -138,5 +138,7 @@ pub mod recommend;
 pub mod alarm;
 pub mod monitor;
 
+pub mod frame;
 pub mod message;
 pub mod snapshot;
+pub mod transfer;

@@ -16,7 +16,53 @@ pub fn sqrt(x: f32) -> f32 {
 /// ```
 #[must_use]
 pub fn cbrt(x: f32) -> f32 {
+    #[cfg(target_os = "none")]
+    return cbrt_without_f64(x);
+    #[cfg(not(target_os = "none"))]
     libm::cbrtf(x)
+}
+
+/// What `libm` gives, which is the root correctly rounded, where f64 is slow: an estimate in f32, then its last digit by
+/// comparing cubes of integers.
+#[cfg(any(test, target_os = "none"))]
+fn cbrt_without_f64(x: f32) -> f32 {
+    const IMPLICIT: u32 = 1 << 23;
+    let size = x.to_bits() & 0x7fff_ffff;
+    if size == 0 || size >= f32::INFINITY.to_bits() {
+        return x + x;
+    }
+    // |x| = mantissa 2^(exponent - 173), the mantissa of 24 bits.
+    let shift = size.leading_zeros().saturating_sub(8);
+    let (mantissa, exponent) = if size < IMPLICIT {
+        (size << shift, 24_u32.wrapping_sub(shift))
+    } else {
+        ((size & (IMPLICIT - 1)) | IMPLICIT, (size >> 23).wrapping_add(23))
+    };
+    // |x| = wide 2^(3 third - 219), wide a number of 70 to 72 bits, so that its root has 24. Below, differences of such
+    // numbers fit 64 bits: theirs may overflow.
+    let third = exponent / 3;
+    let more = exponent.wrapping_sub(third.wrapping_mul(3));
+    let eight_wide = u64::from(mantissa) << more.wrapping_add(49);
+    let estimate = {
+        let x = f32::from_bits((more.wrapping_add(127) << 23) | (mantissa & (IMPLICIT - 1)));
+        // A third of the exponent, then Halley's iteration twice.
+        let mut y = f32::from_bits((x.to_bits() / 3).wrapping_add(709_960_000));
+        for _ in 0..2 {
+            let cube = y * y * y;
+            y *= (x + x + cube) / (x + cube + cube);
+        }
+        (y * IMPLICIT as f32) as u32
+    };
+    let above = |half: u64| (eight_wide.wrapping_sub(half.wrapping_mul(half).wrapping_mul(half)) as i64) > 0;
+    let mut twice = 2 * u64::from(estimate);
+    while above(twice | 1) {
+        twice = twice.wrapping_add(2);
+    }
+    while !above(twice.wrapping_sub(1)) {
+        twice = twice.wrapping_sub(2);
+    }
+    let scale = f32::from_bits(third.wrapping_add(127 - 73) << 23);
+    ((twice / 2) as u32 as f32 * scale).copysign(x)
 }
 
 /// Logarithm to base 2.
@@ -236,6 +282,20 @@ pub const fn nearest(x: f32) -> u32 {
     (x + 1.5 / f32::EPSILON).to_bits() as u32 & 0x3f_ffff
 }
 
+/// Where a positive number stands between powers of two: `x = 2^octave (1 + fraction / 2^23)`. Other numbers give any, and
+/// so do subnormal ones, which are below every octave.
+/// ```
+/// assert_eq!(brooklet_core::math::octave(12.0), (3, 1 << 22));
+/// ```
+#[must_use]
+#[allow(clippy::unnecessary_cast, reason = "the bits of an f64, where this is compiled for it, are more")]
+pub const fn octave(x: f32) -> (i32, u32) {
+    const DIGITS: u32 = f32::MANTISSA_DIGITS - 1;
+    let octave = (x.to_bits() >> DIGITS) as i32;
+    let fraction = (x.to_bits() >> (DIGITS - 23)) as u32 & 0x7f_ffff;
+    (octave.wrapping_sub(f32::MAX_EXP).wrapping_add(1), fraction)
+}
+
 /// `x 2^fraction`, `fraction` 0..=31, as the nearest whole number; halves go away from 0, what does not fit saturates.
 /// By the bits of `x` alone: a multiplication and a conversion cost a processor without an FPU ten times as much.
 /// ```
@@ -323,6 +383,19 @@ mod tests {
         for x in [1e-9f32, 0.001, 0.005, 0.5, 0.9, 1.0, 1.4, 2.0, 1000.0, 1e9] {
             assert!((const_ln(x) - ln(x)).abs() <= 2e-7 * ln(x).abs(), "{x}");
         }
+    }
+
+    /// All numbers were compared once (`step_by(1)`).
+    #[test]
+    fn cube_roots_without_f64() {
+        let edges = [0, 1, 2, 0x7f_ffff, 0x80_0000, 0x7f7f_ffff, 0x7f80_0000].into_iter();
+        let cubes = (1..256u16).map(|root| f32::from(root).powi(3).to_bits());
+        for size in (0..f32::INFINITY.to_bits()).step_by(1013).chain(edges).chain(cubes) {
+            for x in [f32::from_bits(size), -f32::from_bits(size)] {
+                assert_eq!(cbrt_without_f64(x).to_bits(), libm::cbrtf(x).to_bits(), "{x:e}");
+            }
+        }
+        assert!(cbrt_without_f64(f32::NAN).is_nan());
     }
 
     #[test]

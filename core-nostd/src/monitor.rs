@@ -6,7 +6,7 @@ use crate::alarm::{Alarm, Change, Settings};
 use crate::anomaly::DefaultDetector;
 use crate::sample::Timed;
 use crate::snapshot::Snapshot;
-use crate::traits::{Explain, Learner, Protect, Validate};
+use crate::traits::{Judge, Learner, Stance, Stepper, Validate};
 
 /// What one sample says.
 /// ```
@@ -72,7 +72,37 @@ impl<D> Monitor<D> {
     }
 }
 
-impl<D: Protect + Explain> Monitor<D>
+/// The alarm during one step, and what has come of it so far.
+struct Step<'a> {
+    alarm: &'a mut Alarm,
+    settings: &'a Settings,
+    time: Option<i64>,
+    verdict: Verdict,
+}
+
+impl Judge for Step<'_> {
+    fn score(&mut self, score: f32) -> Stance {
+        let was_open = self.alarm.is_open();
+        let threshold = self.alarm.threshold(self.settings);
+        let change = self.alarm.step(score, self.time, self.settings);
+        let fired = change == Change::Fired;
+        self.verdict = Verdict { score, level: score, threshold, fired, ended: false };
+        match change {
+            Change::Fired => Stance::Alert,
+            Change::Noticed => Stance::Protect,
+            Change::None if was_open => Stance::Open,
+            Change::None => Stance::Calm,
+        }
+    }
+
+    fn level(&mut self, level: f32) -> bool {
+        self.verdict.level = level;
+        self.verdict.ended = self.alarm.settle(level, self.settings);
+        self.verdict.ended
+    }
+}
+
+impl<D: Stepper> Monitor<D>
 where
     D::Input: Timed,
 {
@@ -83,22 +113,10 @@ where
 
     /// As [`step`](Self::step), with the reasons if an alert starts.
     pub fn step_explained(&mut self, x: &D::Input, settings: &Settings) -> (Verdict, Option<D::Because>) {
-        let was_open = self.alarm.is_open();
-        let score = self.detector.score_one(x).unwrap_or(0.0);
-        let threshold = self.alarm.threshold(settings);
-        let change = self.alarm.step(score, x.time(), settings);
-        let fired = change == Change::Fired;
-        let because = fired.then(|| self.detector.explain_one(x));
-        if change != Change::None {
-            self.detector.protect(x);
-        }
-        let level = if change != Change::None || was_open { self.detector.level_one(x) } else { score };
-        let ended = self.alarm.settle(level, settings);
-        if ended {
-            self.detector.release();
-        }
-        self.detector.learn_one(x);
-        (Verdict { score, level, threshold, fired, ended }, because)
+        let verdict = Verdict { score: 0.0, level: 0.0, threshold: 0.0, fired: false, ended: false };
+        let mut step = Step { alarm: &mut self.alarm, settings, time: x.time(), verdict };
+        let because = self.detector.step_one(x, &mut step);
+        (step.verdict, because)
     }
 }
 
@@ -113,6 +131,10 @@ impl<D: Learner> Monitor<D> {
 impl<D: Validate> Validate for Monitor<D> {
     fn is_valid(&self) -> bool {
         self.detector.is_valid() && self.alarm.is_valid()
+    }
+
+    fn shape(&self) -> u32 {
+        self.detector.shape().saturating_add(self.alarm.shape())
     }
 }
 

@@ -23,6 +23,28 @@ pub struct Row {
     pub bytes: usize,
 }
 
+/// Where `name` is in `names`.
+pub(crate) const fn position(mut names: &[&str], name: &str) -> Option<u32> {
+    let mut at = 0_u32;
+    while let [first, rest @ ..] = names {
+        if same(first.as_bytes(), name.as_bytes()) {
+            return Some(at);
+        }
+        (names, at) = (rest, at.saturating_add(1));
+    }
+    None
+}
+
+const fn same(mut a: &[u8], mut b: &[u8]) -> bool {
+    while let ([x, rest_a @ ..], [y, rest_b @ ..]) = (a, b) {
+        if *x != *y {
+            return false;
+        }
+        (a, b) = (rest_a, rest_b);
+    }
+    a.is_empty() && b.is_empty()
+}
+
 /// `registry! { role Enum<const N: usize>[N]: family "name", kind 7 { "row" => Arm(Type) = constructor, .. } }`
 ///
 /// `role` is the learners' common role in lower case; an arm's documentation is its learner's line in the tables. What
@@ -79,6 +101,12 @@ macro_rules! registry {
                 }
             }
 
+            /// The place of that name's row, which tags its snapshots.
+            #[must_use]
+            pub const fn tag(name: &str) -> Option<u32> {
+                $crate::registry::position(&[$($name),+], name)
+            }
+
             /// The name in configuration files.
             #[must_use]
             pub const fn name(&self) -> &'static str {
@@ -92,6 +120,10 @@ macro_rules! registry {
             impl $(<$(const $param: usize),+>)? Validate for $Any $(<$($param),+>)? {
                 fn is_valid(&self) -> bool {
                     match self { $(Self::$arm(l) => l.is_valid()),+ }
+                }
+
+                fn shape(&self) -> u32 {
+                    match self { $(Self::$arm(l) => l.shape()),+ }
                 }
             }
 
@@ -219,6 +251,12 @@ macro_rules! role {
 
             fn explain_one(&self, x: &Self::Input) -> Self::Because {
                 match self { $(Self::$arm(l) => l.explain_one(x)),+ }
+            }
+        }
+
+        impl $($decl)* Stepper for $Any $($args)* {
+            fn step_one(&mut self, x: &Self::Input, judge: &mut impl Judge) -> Option<Self::Because> {
+                match self { $(Self::$arm(l) => l.step_one(x, judge)),+ }
             }
         }
     };

@@ -4,7 +4,7 @@
 //! offset  0      4       5     6       8        12       16       20 ..          20 + length
 //!         BKLT   format  0     kind    shape    digest   length   state          CRC-32
 //! ```
-//! All numbers little endian. `shape` is the size of the state's type, so that most changes of the type are noticed;
+//! All numbers little endian. `shape` is the size of the learner's type, so that most changes of the type are noticed;
 //! `digest` says under which configuration it was learnt. State is postcard. Policy: a format that was released is never
 //! changed; a new one gets a new number, and the number decides who reads it. What cannot be read is refused with a reason and left to the caller to keep.
 //!
@@ -20,8 +20,8 @@
 use core::fmt;
 
 use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::traits::Validate;
 
@@ -77,7 +77,7 @@ pub trait Snapshot: Serialize + DeserializeOwned + Validate {
 /// bytes[length - 1] ^= 1;
 /// assert_eq!(snapshot::load::<AnyStatistic>(&bytes, 0), Err(Error::Damaged));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Error {
     /// The buffer is too small for the state.
@@ -113,7 +113,9 @@ impl fmt::Display for Error {
             }
             Self::WrongDigest(_) => f.write_str("the snapshot was learnt under another configuration"),
             Self::Damaged => f.write_str("the snapshot is damaged: its checksum does not hold"),
-            Self::Invalid => f.write_str("the snapshot's state is not a possible one"),
+            Self::Invalid => {
+                f.write_str("the snapshot's state is not a possible one for this version of the model")
+            }
         }
     }
 }
@@ -131,11 +133,44 @@ impl core::error::Error for Error {}
 /// # Errors
 /// [`Error::NoRoom`].
 pub fn save<'a, T: Snapshot>(state: &T, digest: u32, buffer: &'a mut [u8]) -> Result<&'a [u8], Error> {
+    write(state, T::KIND, state.shape(), digest, buffer)
+}
+
+/// As [`save`], as the row `tag` of its family would be saved: so a device that carries one learner and a gateway that
+/// carries the whole family read each other's snapshots. The tag comes from the family's enum.
+/// ```
+/// use brooklet_core::anomaly::{Detector, DefaultDetector};
+/// use brooklet_core::{monitor::Monitor, snapshot};
+/// const TAG: u32 = Detector::tag("default").unwrap();
+/// let (device, mut bytes) = (Monitor::new(DefaultDetector::new()), [0; snapshot::MAX_BYTES]);
+/// let used = snapshot::save_row(&device, TAG, 7, &mut bytes).unwrap();
+/// let gateway: Monitor<Detector> = snapshot::load(used, 7).unwrap();
+/// assert_eq!(gateway.detector().name(), "default");
+/// ```
+///
+/// # Errors
+/// [`Error::NoRoom`].
+pub fn save_row<'a, T: Snapshot>(
+    state: &T,
+    tag: u32,
+    digest: u32,
+    buffer: &'a mut [u8],
+) -> Result<&'a [u8], Error> {
+    write(&(tag, state), T::KIND, state.shape(), digest, buffer)
+}
+
+fn write<'a>(
+    state: &impl Serialize,
+    kind: u16,
+    shape: u32,
+    digest: u32,
+    buffer: &'a mut [u8],
+) -> Result<&'a [u8], Error> {
     let room = buffer.get_mut(HEADER..).ok_or(Error::NoRoom)?;
     let length = postcard::to_slice(state, room).map_err(|_| Error::NoRoom)?.len();
     let end = HEADER.saturating_add(length);
     let (front, rest) = buffer.split_at_mut_checked(end).ok_or(Error::NoRoom)?;
-    let header = Header { kind: T::KIND, shape: shape::<T>(), digest, length: length as u32 };
+    let header = Header { kind, shape, digest, length: length as u32 };
     front.get_mut(..HEADER).ok_or(Error::NoRoom)?.copy_from_slice(&header.to_bytes());
     let checksum = CRC.checksum(front);
     rest.get_mut(..CHECKSUM).ok_or(Error::NoRoom)?.copy_from_slice(&checksum.to_le_bytes());
@@ -154,6 +189,41 @@ pub fn save<'a, T: Snapshot>(state: &T, digest: u32, buffer: &'a mut [u8]) -> Re
 /// # Errors
 /// Any but [`Error::NoRoom`]; the checks go from the outside in.
 pub fn load<T: Snapshot>(bytes: &[u8], digest: u32) -> Result<T, Error> {
+    let (state, header) = read::<T>(bytes, T::KIND, digest)?;
+    accept(state, &header)
+}
+
+/// Reads what [`save_row`] wrote, or a family's [`save`] of a learner that is its row `tag`.
+/// ```
+/// use brooklet_core::anomaly::{DefaultDetector, Detector, ZScore};
+/// use brooklet_core::{monitor::Monitor, snapshot};
+/// let (gateway, mut bytes) = (Monitor::new(Detector::from_name("default").unwrap()), [0; snapshot::MAX_BYTES]);
+/// let used = snapshot::save(&gateway, 7, &mut bytes).unwrap();
+/// let (own, other) = (Detector::tag("default").unwrap(), Detector::tag("zscore").unwrap());
+/// assert!(snapshot::load_row::<Monitor<DefaultDetector>>(used, own, 7).is_ok());
+/// assert!(snapshot::load_row::<Monitor<ZScore<5000>>>(used, other, 7).is_err());
+/// ```
+///
+/// # Errors
+/// As [`load`]; [`Error::WrongShape`] for another row.
+pub fn load_row<T: Snapshot>(bytes: &[u8], tag: u32, digest: u32) -> Result<T, Error> {
+    let ((found, state), header) = read::<(u32, T)>(bytes, T::KIND, digest)?;
+    if found != tag {
+        return Err(Error::WrongShape(header.shape));
+    }
+    accept(state, &header)
+}
+
+/// Stands for a learner chosen by its name alone: the digest under which gateways and devices exchange its snapshots.
+/// ```
+/// assert_eq!(brooklet_core::snapshot::digest("default"), 0xE35E_00DF);
+/// ```
+#[must_use]
+pub const fn digest(learner: &str) -> u32 {
+    CRC.checksum(learner.as_bytes())
+}
+
+fn read<T: DeserializeOwned>(bytes: &[u8], kind: u16, digest: u32) -> Result<(T, Header), Error> {
     let (header, state) = bytes.split_first_chunk::<HEADER>().ok_or(Error::Truncated)?;
     let header = Header::from_bytes(header)?;
     let length = header.length as usize;
@@ -164,21 +234,22 @@ pub fn load<T: Snapshot>(bytes: &[u8], digest: u32) -> Result<T, Error> {
     if CRC.checksum(bytes.get(..end).ok_or(Error::Truncated)?) != u32::from_le_bytes(*checksum) {
         return Err(Error::Damaged);
     }
-    if header.kind != T::KIND {
+    if header.kind != kind {
         return Err(Error::WrongKind(header.kind));
-    }
-    if header.shape != shape::<T>() {
-        return Err(Error::WrongShape(header.shape));
     }
     if header.digest != digest {
         return Err(Error::WrongDigest(header.digest));
     }
-    let state: T = postcard::from_bytes(state).map_err(|_| Error::Invalid)?;
-    if state.is_valid() { Ok(state) } else { Err(Error::Invalid) }
+    // A type of another size seldom reads to its end, and never beyond it.
+    let (state, rest) = postcard::take_from_bytes(state).map_err(|_| Error::Invalid)?;
+    if rest.is_empty() { Ok((state, header)) } else { Err(Error::WrongShape(header.shape)) }
 }
 
-const fn shape<T>() -> u32 {
-    size_of::<T>() as u32
+fn accept<T: Snapshot>(state: T, header: &Header) -> Result<T, Error> {
+    if state.shape() != header.shape {
+        return Err(Error::WrongShape(header.shape));
+    }
+    if state.is_valid() { Ok(state) } else { Err(Error::Invalid) }
 }
 
 struct Header {

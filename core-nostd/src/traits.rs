@@ -96,6 +96,61 @@ pub trait Explain: AnomalyDetector {
     fn explain_one(&self, x: &Self::Input) -> Self::Because;
 }
 
+/// What an alarm makes of a score: how a [`Stepper`] goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stance {
+    /// No alert is open.
+    Calm,
+    /// One is open.
+    Open,
+    /// One opens or is renewed, silently.
+    Protect,
+    /// One opens and wants to be explained.
+    Alert,
+}
+
+/// Decides during a step: see [`Stepper`].
+pub trait Judge {
+    /// Takes in the score.
+    fn score(&mut self, score: f32) -> Stance;
+
+    /// Takes in the level, unless the stance is calm; true if the alert is over.
+    fn level(&mut self, level: f32) -> bool;
+}
+
+/// Goes through all that happens to a sample under an alarm: scores it, protects, explains and releases as the alarm
+/// decides, learns it.
+///
+/// Provided for every detector. Those whose scoring and learning compute the same things do it once in a method of their
+/// own, which gives the same as this one to the bit.
+/// ```
+/// use brooklet_core::{anomaly::ZScore, sample::Moment};
+/// use brooklet_core::traits::{AnomalyDetector, Judge, Learner, Stance, Stepper};
+/// struct Above(f32);
+/// impl Judge for Above {
+///     fn score(&mut self, score: f32) -> Stance { if score > self.0 { Stance::Alert } else { Stance::Calm } }
+///     fn level(&mut self, level: f32) -> bool { level <= self.0 }
+/// }
+/// let (mut detector, x) = (ZScore::<100>::new(), |x| Moment::new(x, None).unwrap());
+/// for i in 0..50u8 { assert!(detector.step_one(&x(f32::from(i % 3)), &mut Above(3.0)).is_none()); }
+/// assert!(detector.step_one(&x(9.0), &mut Above(3.0)).unwrap().high < 9.0);
+/// ```
+pub trait Stepper: Protect + Explain {
+    /// One step; the reasons if an alert opens.
+    fn step_one(&mut self, x: &Self::Input, judge: &mut impl Judge) -> Option<Self::Because> {
+        let stance = judge.score(self.score_one(x).unwrap_or(0.0));
+        let because = (stance == Stance::Alert).then(|| self.explain_one(x));
+        if matches!(stance, Stance::Protect | Stance::Alert) {
+            self.protect(x);
+        }
+        if stance != Stance::Calm && judge.level(self.level_one(x)) {
+            self.release();
+        }
+        self.learn_one(x);
+        because
+    }
+}
+
 /// Turns a sample into another.
 /// ```
 /// use brooklet_core::{preprocess::MinMaxScaler, sample::Sample, traits::{Learner, Transformer}};
@@ -424,4 +479,10 @@ pub trait Validate {
     /// True if `new` and any number of `learn_one` could have led to this state, as far as safety needs it: numbers
     /// finite, indices in their arrays.
     fn is_valid(&self) -> bool;
+
+    /// The size of the learner in bytes, the same on every platform: what a snapshot tells a changed type by. Of a family,
+    /// that of the learner it holds.
+    fn shape(&self) -> u32 {
+        size_of_val(self) as u32
+    }
 }

@@ -19,7 +19,7 @@ fn main() {
 }
 
 /// Layers above the learners: nothing to compare, and their sizes are asserted for f32. Packed forests are bytes of f32.
-const LEFT_OUT: [&str; 4] = ["alarm", "monitor", "message", "packed_forest"];
+const LEFT_OUT: [&str; 6] = ["alarm", "frame", "monitor", "message", "packed_forest", "transfer"];
 
 /// The text of a file with its modules' files in place of their declarations. `folder` is where they lie.
 fn inline(file: &Path, folder: &Path) -> String {

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::PATIENCE;
 use crate::broker::Broker;
+use crate::build;
 use crate::child::Child;
 
 /// The name that every agent of these tests has: each has a broker of its own.
@@ -116,41 +117,19 @@ pub fn refused(mut command: Command) -> (Option<i32>, String) {
     (code, agent.log().look(|lines| lines.join("\n")))
 }
 
-/// The agent's binary, built with the profile of this test. Cargo offers binaries to the tests of their own package
-/// only.
+/// The agent's binary, built with the profile of this test.
 ///
 /// # Panics
 /// If it cannot be built.
 fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut build = Command::new(cargo);
-        // What Cargo tells this test about itself would make it build some dependencies anew.
-        let about_me = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_", "CARGO_BIN_", "CARGO_PRIMARY_"];
-        for (name, _) in std::env::vars_os() {
-            if name.to_str().is_some_and(|name| about_me.iter().any(|start| name.starts_with(start))) {
-                build.env_remove(name);
-            }
-        }
-        build.args(["build", "--quiet", "--package", "brooklet", "--bin", "brooklet"]);
-        build.args(["--message-format", "json", "--manifest-path"]);
-        build.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml"));
         // target/<profile>/deps/it-0123
         let me = std::env::current_exe().expect("this test's own path");
         let mut parents = me.ancestors().skip(2);
         let profile = parents.next().and_then(Path::file_name).and_then(|name| name.to_str());
-        if let Some(profile) = profile.filter(|profile| *profile != "debug") {
-            build.args(["--profile", profile]);
-        }
-        let built = build.output().expect("cargo");
-        assert!(built.status.success(), "cargo build: {}", String::from_utf8_lossy(&built.stderr));
-        let messages = String::from_utf8_lossy(&built.stdout).into_owned();
-        let mut binaries = messages.lines().filter_map(|line| {
-            let message: Value = serde_json::from_str(line).ok()?;
-            let is_it = message["target"]["name"] == "brooklet" && message["executable"].is_string();
-            is_it.then(|| PathBuf::from(message["executable"].as_str().unwrap_or_default()))
-        });
-        binaries.next_back().expect("cargo names the binary that it built")
+        let profile = profile.filter(|profile| *profile != "debug").unwrap_or("dev");
+        let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        build::executable(&top, "brooklet", &["--package", "brooklet", "--profile", profile])
     })
 }

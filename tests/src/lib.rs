@@ -5,6 +5,7 @@
 //! child    a process that never outlives its test
 //! broker   mosquitto on a port of its own       agent   the `brooklet` binary
 //! client   publishes readings, watches alerts   signal  readings with and without faults
+//! build    programs under test                  qemu    firmware on an emulated board
 //! ```
 //! Nothing here sleeps to let something happen: everything waits for a condition, with a deadline. What fails says
 //! what it waited for, and prints the logs of the processes it had started.
@@ -12,8 +13,10 @@
 
 pub mod agent;
 pub mod broker;
+pub mod build;
 pub mod child;
 pub mod client;
+pub mod qemu;
 pub mod record;
 pub mod signal;
 

@@ -24,6 +24,7 @@ pub use plan::{
     AlertPlan, Broker, ChannelPlan, DeviceTemplate, GatewayPlan, Glob, Identity, Learn, Plan, PublishPlan,
     StreamPlan, TaskPlan, Tls,
 };
+pub(crate) use problem::nearest;
 pub use problem::{Problem, Problems};
 pub use secret::Secret;
 pub use topic::{BadTopic, Captures, TopicPattern};

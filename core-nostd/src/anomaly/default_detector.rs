@@ -1,12 +1,13 @@
 use serde::{Deserialize, Serialize};
 
 use crate::math;
-use crate::quantile::LogHistogram;
+use crate::quantile::{Binned, LogHistogram};
 use crate::sample::Moment;
 use crate::stats::EwMeanVar;
-use crate::traits::{AnomalyDetector, Explain, Learner, Protect, Validate};
+use crate::traits::{AnomalyDetector, Explain, Judge, Learner, Protect, Stance, Stepper, Validate};
 
 use super::hold::Hold;
+use super::seasonal_profile::Place;
 use super::{Because, LevelShift, Range, SeasonalProfile};
 
 /// Samples that running means and deviations remember.
@@ -70,10 +71,31 @@ pub struct DefaultDetector {
     hold: Hold,
 }
 
-/// `S = (Σ e³)^(1/3)` over the evidences that count.
-pub(super) fn fuse(evidence: &[f32; EXPERTS]) -> f32 {
+/// What there is to see of a sample before it is learnt: worked out once a step.
+struct View {
+    value: f32,
+    place: Option<Place>,
+    /// Mean of the last residuals of the season.
+    residual: Option<f32>,
+    /// Moving means: of ten values, of sixty, and of the unrest.
+    short: f32,
+    long: f32,
+    restless: f32,
+    distance: f32,
+    unrest: f32,
+    /// Raw, of the calibrated experts.
+    scores: [Option<Binned>; EXPERTS - 1],
+}
+
+/// `Σ e³` over the evidences that count.
+fn cubes(evidence: &[f32; EXPERTS]) -> f32 {
+    // Rare: not to be computed beforehand, as a compiler may that knows not of soft floats.
+    #[cold]
+    fn add(sum: f32, e: f32) -> f32 {
+        sum + e * e * e
+    }
     // From 0.0: the sum of nothing would be -0.0.
-    math::cbrt(evidence.iter().filter(|&&e| e >= CUT).fold(0.0, |sum, e| sum + e * e * e))
+    evidence.iter().fold(0.0, |sum, &e| if e >= CUT { add(sum, e) } else { sum })
 }
 
 impl DefaultDetector {
@@ -93,49 +115,87 @@ impl DefaultDetector {
         }
     }
 
-    fn distance(&self, value: f32) -> f32 {
-        math::abs(value - self.short.mean_with(value))
-    }
-
-    fn unrest(&self, value: f32) -> f32 {
-        let floor = 0.5 * self.distance.mean() + RESOLUTION * math::abs(value) + TINY;
-        math::log2(self.distance(value) + floor)
-    }
-
-    /// Raw scores of the calibrated experts; `unrest` is that of the value.
-    fn scores(&self, x: &Moment, unrest: f32) -> [Option<f32>; EXPERTS - 1] {
+    fn view(&self, x: &Moment) -> View {
         let value = math::limit(x.value());
-        [self.season.score(x), self.short.score(value), self.long.score(value), self.unrest.score(unrest)]
+        let place = self.season.place(x.time());
+        let residual = place.and_then(|place| Some(self.season.deviation_from(x, place.expected?)));
+        let (short, long) = (self.short.mean_with(value), self.long.mean_with(value));
+        let distance = math::abs(value - short);
+        let floor = 0.5 * self.distance.mean() + RESOLUTION * math::abs(value) + TINY;
+        let unrest = math::log2(distance + floor);
+        let restless = self.unrest.mean_with(unrest);
+        let scores = [
+            residual.map(|residual| self.season.score_of(residual)),
+            self.short.score_of(short),
+            self.long.score_of(long),
+            self.unrest.score_of(restless),
+        ]
+        .map(|score| score.map(Binned::new));
+        View { value, place, residual, short, long, restless, distance, unrest, scores }
     }
 
-    fn evidence(&self, x: &Moment) -> [f32; EXPERTS] {
+    /// Of each expert; 0 where it is clearly too little to count.
+    fn evidence(&self, view: &View) -> [f32; EXPERTS] {
         let mut evidence = [0.0; EXPERTS];
         let [range, calibrated @ ..] = &mut evidence;
-        *range = self.range.evidence(x.value());
-        let scores = self.scores(x, self.unrest(math::limit(x.value())));
-        let experts = calibrated.iter_mut().zip(&self.calibration).zip(scores).zip(MARGINS);
+        *range = self.range.evidence(view.value);
+        let experts = calibrated.iter_mut().zip(&self.calibration).zip(view.scores).zip(MARGINS);
         for (((evidence, calibration), score), margin) in experts {
-            *evidence = score.and_then(|score| calibration.evidence(score, margin)).unwrap_or(0.0);
+            if let Some(score) = score.filter(|score| !calibration.is_common(*score, margin)) {
+                *evidence = calibration.evidence(score.score(), margin).unwrap_or(0.0);
+            }
         }
         evidence
     }
 
     /// The slot's usual value; without one, the mean of the last ten.
-    fn expected(&self, x: &Moment) -> f32 {
-        self.season.expected(x.time()).or_else(|| self.short.mean()).unwrap_or(x.value())
+    fn expected(&self, x: &Moment, view: &View) -> f32 {
+        view.place.and_then(|place| place.expected).or_else(|| self.short.mean()).unwrap_or(x.value())
     }
 
     /// Distance of each expert's quantity from the normal that was frozen when the alert opened.
-    fn deviations(&self, x: &Moment) -> [f32; EXPERTS] {
-        let value = math::limit(x.value());
+    fn deviations(&self, view: &View) -> [f32; EXPERTS] {
         let normal = &self.hold.normal;
         [
-            normal.range.excess(value),
-            self.season.deviation(x).map_or(0.0, math::abs),
-            math::abs(self.short.mean_with(value) - normal.short),
-            math::abs(self.long.mean_with(value) - normal.long),
-            math::abs(self.unrest.mean_with(self.unrest(value)) - normal.unrest),
+            normal.range.excess(view.value),
+            view.residual.map_or(0.0, math::abs),
+            math::abs(view.short - normal.short),
+            math::abs(view.long - normal.long),
+            math::abs(view.restless - normal.unrest),
         ]
+    }
+
+    /// Freezes the normal if an alert opens.
+    fn freeze(&mut self) {
+        if !self.hold.is_open() {
+            self.hold.open(self.range, self.short.usual(), self.long.usual(), self.unrest.usual());
+        }
+    }
+
+    /// The reasons, evidence being that of the view.
+    fn because(&self, x: &Moment, view: &View, evidence: &[f32; EXPERTS]) -> Because {
+        let (expected, half) = (self.expected(x, view), 3.0 * self.error.sd());
+        // Nothing is usual that was never seen.
+        let (least, most) = self.range.bounds().unwrap_or((f32::MIN, f32::MAX));
+        let (low, high) = (math::max(expected - half, least), math::min(expected + half, most));
+        Because { evidence: evidence.map(|e| if e >= CUT { e } else { 0.0 }), expected, low, high }
+    }
+
+    /// Learns what was seen, all but the held evidence.
+    fn learn(&mut self, x: &Moment, view: &View) {
+        for (calibration, score) in self.calibration.iter_mut().zip(view.scores) {
+            // A silent expert is not calibrated: zeros would make its first real score look rare.
+            if let Some(score) = score {
+                calibration.learn_binned(score);
+            }
+        }
+        self.error.learn_one(&(view.value - self.expected(x, view)));
+        self.unrest.learn_with(view.unrest, view.restless);
+        self.distance.learn_one(&view.distance);
+        self.season.learn_at(x, view.place, if self.hold.is_open() { GATE } else { 1.0 });
+        self.short.learn_with(view.value, view.short);
+        self.long.learn_with(view.value, view.long);
+        self.range.learn_one(&view.value);
     }
 }
 
@@ -149,27 +209,12 @@ impl Learner for DefaultDetector {
     type Input = Moment;
 
     fn learn_one(&mut self, x: &Moment) {
+        let view = self.view(x);
         if self.hold.is_open() {
-            let (evidence, deviations) = (self.evidence(x), self.deviations(x));
+            let (evidence, deviations) = (self.evidence(&view), self.deviations(&view));
             self.hold.learn(&evidence, &deviations);
         }
-        let value = math::limit(x.value());
-        let unrest = self.unrest(value);
-        let scores = self.scores(x, unrest);
-        for (calibration, score) in self.calibration.iter_mut().zip(scores) {
-            // A silent expert is not calibrated: zeros would make its first real score look rare.
-            if let Some(score) = score {
-                calibration.learn_one(&score);
-            }
-        }
-        let (distance, error) = (self.distance(value), value - self.expected(x));
-        self.error.learn_one(&error);
-        self.unrest.learn_one(&unrest);
-        self.distance.learn_one(&distance);
-        self.season.learn_at_rate(x, if self.hold.is_open() { GATE } else { 1.0 });
-        self.short.learn_one(&value);
-        self.long.learn_one(&value);
-        self.range.learn_one(&value);
+        self.learn(x, &view);
     }
 
     fn reset(&mut self) {
@@ -180,16 +225,15 @@ impl Learner for DefaultDetector {
 impl AnomalyDetector for DefaultDetector {
     /// 0 until the first experts are calibrated, about 25 samples; never `None`.
     fn score_one(&self, x: &Moment) -> Option<f32> {
-        Some(fuse(&self.evidence(x)))
+        Some(math::cbrt(cubes(&self.evidence(&self.view(x)))))
     }
 }
 
 impl Protect for DefaultDetector {
     fn protect(&mut self, x: &Moment) {
-        if !self.hold.is_open() {
-            self.hold.open(self.range, self.short.usual(), self.long.usual(), self.unrest.usual());
-        }
-        let (evidence, deviations) = (self.evidence(x), self.deviations(x));
+        self.freeze();
+        let view = self.view(x);
+        let (evidence, deviations) = (self.evidence(&view), self.deviations(&view));
         self.hold.learn(&evidence, &deviations);
     }
 
@@ -198,9 +242,15 @@ impl Protect for DefaultDetector {
     }
 
     fn level_one(&self, x: &Moment) -> f32 {
-        let evidence = self.evidence(x);
-        let now = fuse(&evidence);
-        if self.hold.is_open() { math::max(now, self.hold.held(&evidence, &self.deviations(x))) } else { now }
+        let view = self.view(x);
+        let (evidence, mut hold) = (self.evidence(&view), self.hold);
+        let now = cubes(&evidence);
+        if hold.is_open() {
+            let deviations = self.deviations(&view);
+            hold.learn(&evidence, &deviations);
+            return math::cbrt(math::max(now, cubes(&hold.left(&deviations))));
+        }
+        math::cbrt(now)
     }
 }
 
@@ -208,12 +258,36 @@ impl Explain for DefaultDetector {
     type Because = Because;
 
     fn explain_one(&self, x: &Moment) -> Because {
-        let (expected, half) = (self.expected(x), 3.0 * self.error.sd());
-        // Nothing is usual that was never seen.
-        let (least, most) = self.range.bounds().unwrap_or((f32::MIN, f32::MAX));
-        let (low, high) = (math::max(expected - half, least), math::min(expected + half, most));
-        let evidence = self.evidence(x).map(|e| if e >= CUT { e } else { 0.0 });
-        Because { evidence, expected, low, high }
+        let view = self.view(x);
+        self.because(x, &view, &self.evidence(&view))
+    }
+}
+
+impl Stepper for DefaultDetector {
+    fn step_one(&mut self, x: &Moment, judge: &mut impl Judge) -> Option<Because> {
+        let view = self.view(x);
+        let evidence = self.evidence(&view);
+        let now = cubes(&evidence);
+        let score = math::cbrt(now);
+        let stance = judge.score(score);
+        let because = (stance == Stance::Alert).then(|| self.because(x, &view, &evidence));
+        if matches!(stance, Stance::Protect | Stance::Alert) {
+            self.freeze();
+        }
+        let mut level = score;
+        if self.hold.is_open() {
+            let deviations = self.deviations(&view);
+            self.hold.learn(&evidence, &deviations);
+            if stance != Stance::Calm {
+                let left = cubes(&self.hold.left(&deviations));
+                level = if left > now { math::cbrt(left) } else { score };
+            }
+        }
+        if stance != Stance::Calm && judge.level(level) {
+            self.release();
+        }
+        self.learn(x, &view);
+        because
     }
 }
 

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use crate::fixed;
 use crate::sample::Moment;
 use crate::stats::FixedEwVariance;
-use crate::traits::{AnomalyDetector, Explain, Learner, Protect, Validate};
+use crate::traits::{AnomalyDetector, Explain, Learner, Protect, Stepper, Validate};
 
 use super::Because;
 
@@ -153,6 +153,11 @@ impl<const FRACTION: u32, const LEN: usize, const SHIFT: u32> Protect
     fn level_one(&self, x: &Moment) -> f32 {
         self.score_one(x).unwrap_or(0.0)
     }
+}
+
+impl<const FRACTION: u32, const LEN: usize, const SHIFT: u32> Stepper
+    for FixedLevelShift<FRACTION, LEN, SHIFT>
+{
 }
 
 impl<const FRACTION: u32, const LEN: usize, const SHIFT: u32> Explain

@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fixed;
 use crate::sample::Moment;
-use crate::traits::{AnomalyDetector, Explain, Learner, Protect, Validate};
+use crate::traits::{AnomalyDetector, Explain, Learner, Protect, Stepper, Validate};
 
 use super::Because;
 
@@ -126,6 +126,8 @@ impl<const FRACTION: u32> Protect for FixedRange<FRACTION> {
         self.score_one(x).unwrap_or(0.0)
     }
 }
+
+impl<const FRACTION: u32> Stepper for FixedRange<FRACTION> {}
 
 impl<const FRACTION: u32> Explain for FixedRange<FRACTION> {
     type Because = Because;

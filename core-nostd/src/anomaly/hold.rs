@@ -6,7 +6,7 @@ use crate::math;
 use crate::traits::Validate;
 
 use super::Range;
-use super::default_detector::{EXPERTS, fuse};
+use super::default_detector::EXPERTS;
 
 /// Where each expert saw the normal when the alert opened.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,17 +60,15 @@ impl Hold {
     }
 
     /// What is left of the evidence: all of it at the deviation that gave it, none at half of that.
-    pub(super) fn held(&self, evidence: &[f32; EXPERTS], deviations: &[f32; EXPERTS]) -> f32 {
-        let mut with_now = *self;
-        with_now.learn(evidence, deviations);
+    pub(super) fn left(&self, deviations: &[f32; EXPERTS]) -> [f32; EXPERTS] {
         let mut left = [0.0; EXPERTS];
-        let best = with_now.evidence.iter().zip(&with_now.deviation);
+        let best = self.evidence.iter().zip(&self.deviation);
         for ((left, (&best, &deviation)), &now) in left.iter_mut().zip(best).zip(deviations) {
             if deviation > 0.0 {
                 *left = best * (2.0 * (now / deviation) - 1.0).clamp(0.0, 1.0);
             }
         }
-        fuse(&left)
+        left
     }
 }
 

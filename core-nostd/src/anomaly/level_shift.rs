@@ -59,8 +59,18 @@ impl<const LEN: usize, const HORIZON: u32> LevelShift<LEN, HORIZON> {
     /// The distance in deviations, 0 and up; `None` for the first five values.
     #[must_use]
     pub fn score(&self, x: f32) -> Option<f32> {
-        (self.usual.count() >= Self::WARM_UP)
-            .then(|| math::abs(self.mean_with(x) - self.usual.mean()) / self.usual.sd())
+        self.score_of(self.mean_with(x))
+    }
+
+    /// The score of a value with which the moving mean is `mean`.
+    pub(super) fn score_of(&self, mean: f32) -> Option<f32> {
+        (self.usual.count() >= Self::WARM_UP).then(|| math::abs(mean - self.usual.mean()) / self.usual.sd())
+    }
+
+    /// Learns a value with which the moving mean is `mean`.
+    pub(super) fn learn_with(&mut self, x: f32, mean: f32) {
+        self.usual.learn_one(&mean);
+        self.recent.learn_one(&x);
     }
 }
 
@@ -68,8 +78,7 @@ impl<const LEN: usize, const HORIZON: u32> Learner for LevelShift<LEN, HORIZON> 
     type Input = f32;
 
     fn learn_one(&mut self, x: &f32) {
-        self.usual.learn_one(&self.mean_with(*x));
-        self.recent.learn_one(x);
+        self.learn_with(*x, self.mean_with(*x));
     }
 
     fn reset(&mut self) {

@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::math;
 use crate::sample::Moment;
-use crate::traits::{AnomalyDetector, Explain, Learner, Protect, Validate};
+use crate::traits::{AnomalyDetector, Explain, Learner, Protect, Stepper, Validate};
 use crate::window::SortedWindow;
 
 use super::Because;
@@ -111,6 +111,8 @@ impl<const LEN: usize> Explain for RobustZ<LEN> {
         Because { evidence, expected, low: expected - half, high: expected + half }
     }
 }
+
+impl<const LEN: usize> Stepper for RobustZ<LEN> {}
 
 impl<const LEN: usize> Validate for RobustZ<LEN> {
     fn is_valid(&self) -> bool {

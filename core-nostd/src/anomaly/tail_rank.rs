@@ -4,7 +4,7 @@ use crate::math;
 use crate::quantile::LogHistogram;
 use crate::sample::Moment;
 use crate::stats::EwMeanVar;
-use crate::traits::{AnomalyDetector, Explain, Learner, Protect, Validate};
+use crate::traits::{AnomalyDetector, Explain, Learner, Protect, Stepper, Validate};
 
 use super::Because;
 
@@ -96,6 +96,8 @@ impl<const HORIZON: u32> Explain for TailRank<HORIZON> {
         Because { evidence, expected, low: expected - half, high: expected + half }
     }
 }
+
+impl<const HORIZON: u32> Stepper for TailRank<HORIZON> {}
 
 impl<const HORIZON: u32> Validate for TailRank<HORIZON> {
     fn is_valid(&self) -> bool {

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use crate::math;
 use crate::sample::Moment;
 use crate::stats::EwMeanVar;
-use crate::traits::{AnomalyDetector, Explain, Learner, Protect, Validate};
+use crate::traits::{AnomalyDetector, Explain, Learner, Protect, Stepper, Validate};
 
 use super::Because;
 
@@ -90,6 +90,8 @@ impl<const HORIZON: u32> Explain for ZScore<HORIZON> {
         }
     }
 }
+
+impl<const HORIZON: u32> Stepper for ZScore<HORIZON> {}
 
 impl<const HORIZON: u32> Validate for ZScore<HORIZON> {
     fn is_valid(&self) -> bool {
