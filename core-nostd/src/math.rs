@@ -16,7 +16,53 @@ pub fn sqrt(x: f32) -> f32 {
 /// ```
 #[must_use]
 pub fn cbrt(x: f32) -> f32 {
+    #[cfg(target_os = "none")]
+    return cbrt_without_f64(x);
+    #[cfg(not(target_os = "none"))]
     libm::cbrtf(x)
+}
+
+/// What `libm` gives, which is the root correctly rounded, where f64 is slow: an estimate in f32, then its last digit by
+/// comparing cubes of integers.
+#[cfg(any(test, target_os = "none"))]
+fn cbrt_without_f64(x: f32) -> f32 {
+    const IMPLICIT: u32 = 1 << 23;
+    let size = x.to_bits() & 0x7fff_ffff;
+    if size == 0 || size >= f32::INFINITY.to_bits() {
+        return x + x;
+    }
+    // |x| = mantissa 2^(exponent - 173), the mantissa of 24 bits.
+    let shift = size.leading_zeros().saturating_sub(8);
+    let (mantissa, exponent) = if size < IMPLICIT {
+        (size << shift, 24_u32.wrapping_sub(shift))
+    } else {
+        ((size & (IMPLICIT - 1)) | IMPLICIT, (size >> 23).wrapping_add(23))
+    };
+    // |x| = wide 2^(3 third - 219), wide a number of 70 to 72 bits, so that its root has 24. Below, differences of such
+    // numbers fit 64 bits: theirs may overflow.
+    let third = exponent / 3;
+    let more = exponent.wrapping_sub(third.wrapping_mul(3));
+    let eight_wide = u64::from(mantissa) << more.wrapping_add(49);
+    let estimate = {
+        let x = f32::from_bits((more.wrapping_add(127) << 23) | (mantissa & (IMPLICIT - 1)));
+        // A third of the exponent, then Halley's iteration twice.
+        let mut y = f32::from_bits((x.to_bits() / 3).wrapping_add(709_960_000));
+        for _ in 0..2 {
+            let cube = y * y * y;
+            y *= (x + x + cube) / (x + cube + cube);
+        }
+        (y * IMPLICIT as f32) as u32
+    };
+    let above = |half: u64| (eight_wide.wrapping_sub(half.wrapping_mul(half).wrapping_mul(half)) as i64) > 0;
+    let mut twice = 2 * u64::from(estimate);
+    while above(twice | 1) {
+        twice = twice.wrapping_add(2);
+    }
+    while !above(twice.wrapping_sub(1)) {
+        twice = twice.wrapping_sub(2);
+    }
+    let scale = f32::from_bits(third.wrapping_add(127 - 73) << 23);
+    ((twice / 2) as u32 as f32 * scale).copysign(x)
 }
 
 /// Logarithm to base 2.
@@ -260,17 +306,22 @@ pub const fn octave(x: f32) -> (i32, u32) {
 #[allow(clippy::unnecessary_cast, reason = "the bits of an f64, where this is compiled for it, are more")]
 pub const fn fixed(x: f32, fraction: u32) -> i32 {
     const DIGITS: u32 = f32::MANTISSA_DIGITS - 1;
+    const EXPONENTS: u32 = 2 * f32::MAX_EXP as u32 - 1;
+    // The exponent of 2^-30 when the digits are a whole number.
+    const DOWN: u32 = EXPONENTS / 2 + DIGITS - 30;
+    const ROUNDED: i32 = 29 - DIGITS as i32;
+    const TOO_LARGE: i32 = 60 - DIGITS as i32;
     let bits = x.to_bits();
-    let exponent = (bits >> DIGITS) as u32 & (2 * f32::MAX_EXP as u32 - 1);
+    let exponent = (bits >> DIGITS) as u32 & EXPONENTS;
     let digits = (bits & ((1 << DIGITS) - 1)) | (1 << DIGITS);
     // The value is digits * 2^(up - 30).
-    let up = exponent.wrapping_add(fraction & 31).wrapping_sub(f32::MAX_EXP as u32 - 1 + DIGITS - 30) as i32;
+    let up = exponent.wrapping_add(fraction & 31).wrapping_sub(DOWN) as i32;
     let most = i32::MAX as u32;
-    let size = if up > 60 - DIGITS as i32 {
+    let size = if up > TOO_LARGE {
         most
     } else if up >= 30 {
         digits.wrapping_shl(up.wrapping_sub(30) as u32) as u32
-    } else if up >= 29 - DIGITS as i32 {
+    } else if up >= ROUNDED {
         let rounded = digits.wrapping_shr(29_i32.wrapping_sub(up) as u32).wrapping_add(1) >> 1;
         if rounded > most as _ { most } else { rounded as u32 }
     } else {
@@ -334,6 +385,19 @@ mod tests {
         }
     }
 
+    /// All numbers were compared once (`step_by(1)`).
+    #[test]
+    fn cube_roots_without_f64() {
+        let edges = [0, 1, 2, 0x7f_ffff, 0x80_0000, 0x7f7f_ffff, 0x7f80_0000].into_iter();
+        let cubes = (1..256u16).map(|root| f32::from(root).powi(3).to_bits());
+        for size in (0..f32::INFINITY.to_bits()).step_by(1013).chain(edges).chain(cubes) {
+            for x in [f32::from_bits(size), -f32::from_bits(size)] {
+                assert_eq!(cbrt_without_f64(x).to_bits(), libm::cbrtf(x).to_bits(), "{x:e}");
+            }
+        }
+        assert!(cbrt_without_f64(f32::NAN).is_nan());
+    }
+
     #[test]
     fn sorts() {
         let mut values = [3.0, -1.0, 2.0, 2.0, -0.5, 9.0, 0.0];
@@ -357,7 +421,7 @@ mod tests {
             [0.0, -0.0, 0.5, -0.5, 0.499_999_97, 1e-45, -1e-45, 2_147_483_520.0, f32::MAX, f32::MIN];
         for x in special.into_iter().chain(any).chain(near).filter(|x| x.is_finite()) {
             for fraction in [0, 1, 8, 12, 16, 31] {
-                let wide = libm::round(f64::from(x) * f64::from(2.0f32.powi(fraction as i32)));
+                let wide = (f64::from(x) * f64::from(1u32 << fraction)).round();
                 let wanted = wide.clamp(-f64::from(i32::MAX), f64::from(i32::MAX)) as i32;
                 assert_eq!(fixed(x, fraction), wanted, "{x:e} {fraction}");
             }

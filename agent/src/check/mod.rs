@@ -24,6 +24,7 @@ pub use plan::{
     AlertPlan, Broker, ChannelPlan, DeviceTemplate, GatewayPlan, Glob, Identity, Learn, Plan, Port,
     PublishPlan, SerialPlan, StreamPlan, TaskPlan, Tls,
 };
+pub(crate) use problem::nearest;
 pub use problem::{Problem, Problems};
 pub(crate) use resolve::no_level;
 pub use secret::Secret;

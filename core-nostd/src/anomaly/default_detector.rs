@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::math;
-use crate::quantile::LogHistogram;
+use crate::quantile::{Binned, LogHistogram};
 use crate::sample::Moment;
 use crate::stats::EwMeanVar;
 use crate::traits::{AnomalyDetector, Explain, Judge, Learner, Protect, Stance, Stepper, Validate};
@@ -84,13 +84,18 @@ struct View {
     distance: f32,
     unrest: f32,
     /// Raw, of the calibrated experts.
-    scores: [Option<f32>; EXPERTS - 1],
+    scores: [Option<Binned>; EXPERTS - 1],
 }
 
 /// `Σ e³` over the evidences that count.
 fn cubes(evidence: &[f32; EXPERTS]) -> f32 {
+    // Rare: not to be computed beforehand, as a compiler may that knows not of soft floats.
+    #[cold]
+    fn add(sum: f32, e: f32) -> f32 {
+        sum + e * e * e
+    }
     // From 0.0: the sum of nothing would be -0.0.
-    evidence.iter().filter(|&&e| e >= CUT).fold(0.0, |sum, e| sum + e * e * e)
+    evidence.iter().fold(0.0, |sum, &e| if e >= CUT { add(sum, e) } else { sum })
 }
 
 impl DefaultDetector {
@@ -124,7 +129,8 @@ impl DefaultDetector {
             self.short.score_of(short),
             self.long.score_of(long),
             self.unrest.score_of(restless),
-        ];
+        ]
+        .map(|score| score.map(Binned::new));
         View { value, place, residual, short, long, restless, distance, unrest, scores }
     }
 
@@ -136,7 +142,7 @@ impl DefaultDetector {
         let experts = calibrated.iter_mut().zip(&self.calibration).zip(view.scores).zip(MARGINS);
         for (((evidence, calibration), score), margin) in experts {
             if let Some(score) = score.filter(|score| !calibration.is_common(*score, margin)) {
-                *evidence = calibration.evidence(score, margin).unwrap_or(0.0);
+                *evidence = calibration.evidence(score.score(), margin).unwrap_or(0.0);
             }
         }
         evidence
@@ -180,7 +186,7 @@ impl DefaultDetector {
         for (calibration, score) in self.calibration.iter_mut().zip(view.scores) {
             // A silent expert is not calibrated: zeros would make its first real score look rare.
             if let Some(score) = score {
-                calibration.learn_one(&score);
+                calibration.learn_binned(score);
             }
         }
         self.error.learn_one(&(view.value - self.expected(x, view)));

@@ -12,10 +12,27 @@ const BINS_AN_OCTAVE: f32 = 4.0;
 /// The lowest octave that the histogram covers.
 const LOWEST: i32 = -6;
 
-/// Where the quarters of an octave begin: `2^23 (2^(q/4) - 1)`.
-const QUARTERS: [u32; 5] = [0, 1_587_188, 3_474_676, 5_719_293, 1 << 23];
+/// Where the later quarters of an octave begin: `2^23 (2^(q/4) - 1)`; the last is the next octave.
+const QUARTERS: [u32; 4] = [1_587_188, 3_474_676, 5_719_293, 1 << 23];
 /// As near as this to the begin of a quarter, rounding decides to which it belongs.
 const ROUNDING: u32 = 32;
+
+/// A score and the bin in which it counts.
+#[derive(Clone, Copy)]
+pub(crate) struct Binned {
+    score: f32,
+    bin: usize,
+}
+
+impl Binned {
+    pub(crate) fn new(score: f32) -> Self {
+        Self { score, bin: bin(score) }
+    }
+
+    pub(crate) const fn score(self) -> f32 {
+        self.score
+    }
+}
 
 /// A decaying histogram of the logarithm of a non-negative score, which turns a score into evidence.
 ///
@@ -56,38 +73,45 @@ impl<const HALF_LIFE: u32> LogHistogram<HALF_LIFE> {
         Self { bins: [0.0; BINS], blocks: [0.0; BLOCKS], increment: 1.0, seen: 0 }
     }
 
-    /// Place of a score in bins; the whole part is the bin.
-    fn place(score: f32) -> f32 {
-        if score > 0.0 {
-            (BINS_AN_OCTAVE * (math::log2(score) - LOWEST as f32)).clamp(0.0, BINS as f32 - 0.01)
-        } else {
-            0.0
-        }
+    /// True if more than a quarter of what was seen is stranger than the score, by `margin`: its evidence is then below
+    /// 0.7, which takes no logarithm to know. Of most scores it is true.
+    pub(crate) fn is_common(&self, score: Binned, margin: f32) -> bool {
+        let bin = score.bin.saturating_sub(margin as usize);
+        let block = bin / BLOCK;
+        let [first, second, third, fourth] = self.blocks;
+        let from_third = third + fourth;
+        let from_second = second + from_third;
+        let enough = 0.25 * (first + from_second);
+        // The tail from the next block on; then the bins before it, until that is enough.
+        let mut tail = match block {
+            0 => from_second,
+            1 => from_third,
+            2 => fourth,
+            _ => 0.0,
+        };
+        let next_block = block.saturating_add(1).saturating_mul(BLOCK);
+        tail > enough
+            || self.bins.iter().take(next_block).skip(bin.saturating_add(1)).any(|count| {
+                tail += count;
+                tail > enough
+            })
     }
 
-    /// The whole part of the [`place`](Self::place), by the bits of the score: a logarithm only where it would be rounded.
-    fn bin(score: f32) -> usize {
-        let (octave, fraction) = math::octave(score);
-        if !(score > 0.0 && octave >= LOWEST) {
-            return 0;
+    /// As [`learn_one`](Learner::learn_one).
+    pub(crate) fn learn_binned(&mut self, score: Binned) {
+        let bin = score.bin;
+        if let Some(count) = self.bins.get_mut(bin) {
+            *count += self.increment;
         }
-        if QUARTERS.iter().any(|begin| fraction.abs_diff(*begin) < ROUNDING) {
-            return Self::place(score) as usize;
+        if let Some(count) = self.blocks.get_mut(bin / BLOCK) {
+            *count += self.increment;
         }
-        let quarter = QUARTERS.iter().skip(1).filter(|begin| fraction > **begin).count();
-        let bin = (octave.saturating_sub(LOWEST) as usize).saturating_mul(4).saturating_add(quarter);
-        Ord::min(bin, BINS - 1)
-    }
-
-    /// True if more than a quarter of what was seen is stranger, by `margin`, than the score: its evidence is then
-    /// below 0.7, and that is known without a logarithm. Of most scores it is true.
-    pub(crate) fn is_common(&self, score: f32, margin: f32) -> bool {
-        let bin = Self::bin(score).saturating_sub(margin as usize);
-        let next_block = (bin / BLOCK).saturating_add(1);
-        let enough = 0.25 * self.blocks.iter().sum::<f32>();
-        let far: f32 = self.blocks.iter().skip(next_block).sum();
-        let near = || self.bins.iter().take(next_block.saturating_mul(BLOCK)).skip(bin.saturating_add(1));
-        far > enough || near().fold(far, |tail, count| tail + count) > enough
+        self.seen = self.seen.saturating_add(1);
+        self.increment *= 1.0 + LN_2 / HALF_LIFE as f32;
+        if self.increment >= 2.0 {
+            self.increment *= 0.5;
+            self.bins.iter_mut().chain(&mut self.blocks).for_each(|count| *count *= 0.5);
+        }
     }
 
     /// Evidence in powers of ten: `-log10` of the share of scores seen that were at least `score / 2^(margin/4)`,
@@ -100,7 +124,7 @@ impl<const HALF_LIFE: u32> LogHistogram<HALF_LIFE> {
         if self.seen < Self::WARM_UP {
             return None;
         }
-        let place = math::max(Self::place(score) - margin, 0.0);
+        let place = math::max(place(score) - margin, 0.0);
         let bin = place as usize;
         let inside = place - bin as f32;
         let block = bin / BLOCK;
@@ -115,6 +139,30 @@ impl<const HALF_LIFE: u32> LogHistogram<HALF_LIFE> {
     }
 }
 
+/// Place of a score in bins; the whole part is the bin.
+fn place(score: f32) -> f32 {
+    if score > 0.0 {
+        (BINS_AN_OCTAVE * (math::log2(score) - LOWEST as f32)).clamp(0.0, BINS as f32 - 0.01)
+    } else {
+        0.0
+    }
+}
+
+/// The whole part of the [`place`], by the bits of the score: a logarithm only where it would be rounded.
+fn bin(score: f32) -> usize {
+    let (octave, fraction) = math::octave(score);
+    if !(score > 0.0 && octave >= LOWEST) {
+        return 0;
+    }
+    let quarter = |fraction| QUARTERS.iter().filter(|begin| fraction >= **begin).count();
+    let own = quarter(fraction.saturating_add(ROUNDING));
+    if own != quarter(fraction.saturating_sub(ROUNDING)) {
+        return place(score) as usize;
+    }
+    let octave = octave.saturating_sub(LOWEST) as usize;
+    Ord::min(octave.saturating_mul(4).saturating_add(own), BINS - 1)
+}
+
 impl<const HALF_LIFE: u32> Default for LogHistogram<HALF_LIFE> {
     fn default() -> Self {
         Self::new()
@@ -126,19 +174,7 @@ impl<const HALF_LIFE: u32> Learner for LogHistogram<HALF_LIFE> {
     type Input = f32;
 
     fn learn_one(&mut self, score: &f32) {
-        let bin = Self::bin(*score);
-        if let Some(count) = self.bins.get_mut(bin) {
-            *count += self.increment;
-        }
-        if let Some(count) = self.blocks.get_mut(bin / BLOCK) {
-            *count += self.increment;
-        }
-        self.seen = self.seen.saturating_add(1);
-        self.increment *= 1.0 + LN_2 / HALF_LIFE as f32;
-        if self.increment >= 2.0 {
-            self.increment *= 0.5;
-            self.bins.iter_mut().chain(&mut self.blocks).for_each(|count| *count *= 0.5);
-        }
+        self.learn_binned(Binned::new(*score));
     }
 
     fn reset(&mut self) {
@@ -183,11 +219,10 @@ mod tests {
         let near = edges.flat_map(|edge| edge - 500..edge + 500);
         for bits in near.chain((0..=f32::INFINITY.to_bits()).step_by(997)) {
             for score in [f32::from_bits(bits), -f32::from_bits(bits)] {
-                let (bin, place) = (LogHistogram::<1>::bin(score), LogHistogram::<1>::place(score));
-                assert_eq!(bin, place as usize, "{score}");
+                assert_eq!(bin(score), place(score) as usize, "{score}");
             }
         }
-        assert_eq!(LogHistogram::<1>::bin(f32::NAN), 0);
+        assert_eq!(bin(f32::NAN), 0);
     }
 
     #[test]
@@ -195,7 +230,7 @@ mod tests {
         let (mut rng, mut seen, mut common) = (Rng::new(5), LogHistogram::<300>::new(), 0);
         for _ in 0..20_000 {
             let score = rng.normal().abs() * 10.0;
-            if seen.is_common(score, 2.0) {
+            if seen.is_common(Binned::new(score), 2.0) {
                 common += 1;
                 assert!(seen.evidence(score, 2.0).is_none_or(|evidence| evidence < 0.65), "{score}");
             }

@@ -7,6 +7,7 @@ mod log_histogram;
 mod p2;
 
 pub use ddsketch::DdSketch;
+pub(crate) use log_histogram::Binned;
 pub use log_histogram::LogHistogram;
 pub use p2::P2;
 

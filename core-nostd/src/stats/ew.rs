@@ -40,6 +40,7 @@ const fn at_least_resolved(mean: f32, sd: f32) -> f32 {
 
 impl<const HORIZON: u32> EwMeanVar<HORIZON> {
     const SHAPE: () = assert!(0 < HORIZON && HORIZON <= 1 << 24);
+    const SLOWEST: f32 = 1.0 / HORIZON as f32;
 
     /// Nothing learnt.
     #[must_use]
@@ -77,8 +78,12 @@ impl<const HORIZON: u32> Learner for EwMeanVar<HORIZON> {
     type Input = f32;
 
     fn learn_one(&mut self, x: &f32) {
-        self.n = math::min(self.n + 1.0, HORIZON as f32);
-        let a = 1.0 / self.n;
+        let a = if self.n < HORIZON as f32 {
+            self.n = math::min(self.n + 1.0, HORIZON as f32);
+            1.0 / self.n
+        } else {
+            Self::SLOWEST
+        };
         let d = math::limit(*x) - self.mean;
         self.mean += a * d;
         self.var = (1.0 - a) * (self.var + a * d * d);

@@ -138,7 +138,7 @@ fn say(name: &[u8; 6], figure: usize) {
 }
 
 /// Words below the stack pointer that are painted before a reading.
-const PAINTED: usize = 1 << 13;
+const PAINTED: usize = 1 << 11;
 const PAINT: u32 = 0xA5C3_5A3C;
 
 fn stack_pointer() -> usize {

@@ -1,4 +1,4 @@
-//! embassy-time on SysTick: an interrupt a millisecond.
+//! embassy-time on SysTick: a hundred interrupts a second.
 
 use core::cell::{Cell, RefCell};
 use core::task::Waker;
