@@ -11,4 +11,5 @@ mod nab;
 mod replay;
 mod restart;
 mod security;
+mod serial;
 mod shutdown;
