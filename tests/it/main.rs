@@ -12,4 +12,5 @@ mod nab;
 mod replay;
 mod restart;
 mod security;
+mod serial;
 mod shutdown;
