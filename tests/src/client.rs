@@ -23,6 +23,8 @@ pub struct Message {
     pub topic: String,
     /// Its payload, as text.
     pub payload: String,
+    /// The payload as it was.
+    pub bytes: Vec<u8>,
     /// Delivered because it was retained.
     pub retained: bool,
 }
@@ -95,6 +97,7 @@ impl Client {
                     Ok(Event::Incoming(Packet::Publish(publish))) => inbox.push(Message {
                         topic: String::from_utf8_lossy(&publish.topic).into_owned(),
                         payload: String::from_utf8_lossy(&publish.payload).into_owned(),
+                        bytes: publish.payload.to_vec(),
                         retained: publish.retain,
                     }),
                     Ok(_) => {}
