@@ -6,6 +6,7 @@ mod broker;
 mod configured;
 mod demo;
 mod detection;
+mod firmware;
 mod firmware_ethernet;
 mod invariants;
 mod nab;

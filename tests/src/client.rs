@@ -23,7 +23,7 @@ pub struct Message {
     pub topic: String,
     /// Its payload, as text.
     pub payload: String,
-    /// Its payload.
+    /// The payload as it was.
     pub bytes: Vec<u8>,
     /// Delivered because it was retained.
     pub retained: bool,
