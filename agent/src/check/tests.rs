@@ -270,7 +270,8 @@ fn what_is_required_is_missed() {
         problems_of("[gateway]\n"),
         [
             "brooklet.toml:1:1: mqtt: missing, and there is no default",
-            "brooklet.toml:1:1: stream: there is nothing to subscribe to; add a [[stream]] with name and topic",
+            "brooklet.toml:1:1: stream: there is nothing to subscribe to; add a [[stream]] with name and topic, \
+             or a [[serial]] with name and port",
         ]
     );
     let problems = problems(&[], &[]);

@@ -200,7 +200,7 @@ fn a_model_travels_both_ways_and_goes_on_to_the_bit() {
     let half = SHIFTED.start as usize - 10;
     let model = saved(&learnt(half));
     assert_eq!(offer(&mut device, &mut desk, 7, &model), Done { number: 7, result: Ok(()) });
-    assert_eq!(desk.kept, [model.clone()]);
+    assert_eq!(desk.kept, std::slice::from_ref(&model));
     assert_eq!(fetch(&mut device, &mut desk, 8), model);
     device.request(&request(9, Command::SetMode(Mode::Verdicts)), &mut desk);
     assert_eq!((desk.done(), device.mode()), (Done { number: 9, result: Ok(()) }, Mode::Verdicts));
