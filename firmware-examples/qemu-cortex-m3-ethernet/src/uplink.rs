@@ -106,6 +106,7 @@ pub async fn run(stack: Stack<'static>, broker: SocketAddrV4, device: &'static s
         stack.wait_config_up().await;
         let mut socket = TcpSocket::new(stack, &mut receive, &mut transmit);
         socket.set_timeout(Some(TIMEOUT));
+        socket.set_nagle_enabled(false); // a packet is written in several pieces
         let mut connected = false;
         if let Err(Fault(why)) = connection(&mut socket, broker, device, &mut pending, &mut connected).await {
             let lost = LOST.load(Ordering::Relaxed);
