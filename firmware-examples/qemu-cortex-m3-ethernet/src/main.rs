@@ -13,7 +13,7 @@ use brooklet_core::anomaly::DefaultDetector;
 use brooklet_core::message::Mode;
 use brooklet_firmware::device::{Config, Device, Link};
 use brooklet_firmware::signal::Signal;
-use cortex_m_semihosting::{debug, hprintln, nr};
+use cortex_m_semihosting::{debug, heprintln, nr};
 use embassy_executor::Spawner;
 use embassy_futures::select::{Either3, select3};
 use embassy_net::{Runner, StackResources};
@@ -77,7 +77,7 @@ fn broker() -> SocketAddrV4 {
 
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
-    hprintln!("{}", info);
+    heprintln!("{}", info);
     debug::exit(debug::EXIT_FAILURE);
     loop {}
 }
