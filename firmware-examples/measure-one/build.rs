@@ -67,7 +67,7 @@ impl Visitor for Choose<'_> {
             let (answer, learn) = calls(F::ROLE);
             self.code = Some(format!(
                 "type Chosen = {family};\n\
-                 fn make() -> Chosen {{ match Chosen::from_name({:?}) {{ Some(l) => l, None => loop {{}} }} }}\n\
+                 fn make() -> Chosen {{ match Chosen::from_name({:?}) {{ Some(l) => l, None => loop {{ core::hint::spin_loop() }} }} }}\n\
                  fn event(row: &Row) -> Option<<Chosen as Family>::Event> {{ <Chosen as Family>::event(row) }}\n\
                  macro_rules! reading {{ ($l:expr, $x:expr) => {{{{\n\
                      // SAFETY: `make` made this arm, and no learner turns into another.\n\
@@ -130,7 +130,10 @@ fn main() {
         .replace("CLASSES>", "{every::CLASSES}>");
     let _ = writeln!(
         code,
-        "const WARM_UP: usize = {warm_up};\n#[unsafe(link_section = \".stream\")]\nstatic ROWS: [Row; {}] = [",
+        "const WARM_UP: usize = {warm_up};\n\
+         #[allow(clippy::approx_constant, reason = \"readings are what they are\")]\n\
+         #[unsafe(link_section = \".stream\")]\n\
+         static ROWS: [Row; {}] = [",
         rows.len()
     );
     for row in rows {

@@ -313,7 +313,8 @@ fn fit(args: &FitArgs, wanted: &[Wanted]) -> Result<Fit, String> {
 
 fn unknown(learner: &str) -> String {
     let suffix = format!("/{learner}");
-    let meant = learners().find(|known| known.ends_with(&suffix)).or_else(|| check::nearest(learner, learners()));
+    let meant =
+        learners().find(|known| known.ends_with(&suffix)).or_else(|| check::nearest(learner, learners()));
     let help = meant.map_or_else(
         || "see core-nostd/LEARNERS.md for all".to_owned(),
         |meant| format!("did you mean `{meant}`?"),

@@ -42,14 +42,16 @@ mod monitor {
 /// The program without a learner, for what all have in common.
 #[cfg(not(any(learner, monitor)))]
 mod nothing {
-    pub fn make() {}
+    pub fn make() -> [u8; 0] {
+        []
+    }
 
     pub fn event(row: &super::Row) -> Option<super::Row> {
         Some(*row)
     }
 
     #[inline(never)]
-    pub fn reading(_: &mut (), x: &super::Row) -> (usize, bool) {
+    pub fn reading(_: &mut [u8; 0], x: &super::Row) -> (usize, bool) {
         super::black_box(x);
         (0, false)
     }
@@ -224,5 +226,7 @@ extern "C" fn main() -> ! {
     say(b"alerts", alerts);
     // Ended in order: ADP_Stopped_ApplicationExit.
     semihosting(0x18, 0x20026);
-    loop {}
+    loop {
+        core::hint::spin_loop();
+    }
 }

@@ -23,7 +23,9 @@ fn one(learner: &str, channels: u64) -> Vec<Wanted> {
 
 #[test]
 fn sizes_have_units() {
-    for (text, bytes) in [("24k", Some(24_576)), ("1M", Some(1 << 20)), ("512", Some(512)), ("64KiB", Some(65_536))] {
+    for (text, bytes) in
+        [("24k", Some(24_576)), ("1M", Some(1 << 20)), ("512", Some(512)), ("64KiB", Some(65_536))]
+    {
         assert_eq!(size(text).ok(), bytes, "{text}");
     }
     for text in ["", "k", "1.5k", "-1", "24g", "99999999999999999M"] {
