@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 #[cfg(feature = "embedded-broker")]
 use brooklet::cli::demo;
-use brooklet::cli::{check, eval, replay, run};
+use brooklet::cli::{check, eval, fit, replay, run};
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
@@ -24,6 +24,7 @@ enum Command {
     Demo(demo::DemoArgs),
     Replay(replay::ReplayArgs),
     Eval(eval::EvalArgs),
+    Fit(fit::FitArgs),
     /// Check a configuration and say what it would do.
     Check {
         /// The configuration file.
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::Fit(args) => fit::run(&args),
         Command::Check { config, json } => check::run(&config, json),
     }
 }

@@ -306,17 +306,22 @@ pub const fn octave(x: f32) -> (i32, u32) {
 #[allow(clippy::unnecessary_cast, reason = "the bits of an f64, where this is compiled for it, are more")]
 pub const fn fixed(x: f32, fraction: u32) -> i32 {
     const DIGITS: u32 = f32::MANTISSA_DIGITS - 1;
+    const EXPONENTS: u32 = 2 * f32::MAX_EXP as u32 - 1;
+    // The exponent of 2^-30 when the digits are a whole number.
+    const DOWN: u32 = EXPONENTS / 2 + DIGITS - 30;
+    const ROUNDED: i32 = 29 - DIGITS as i32;
+    const TOO_LARGE: i32 = 60 - DIGITS as i32;
     let bits = x.to_bits();
-    let exponent = (bits >> DIGITS) as u32 & (2 * f32::MAX_EXP as u32 - 1);
+    let exponent = (bits >> DIGITS) as u32 & EXPONENTS;
     let digits = (bits & ((1 << DIGITS) - 1)) | (1 << DIGITS);
     // The value is digits * 2^(up - 30).
-    let up = exponent.wrapping_add(fraction & 31).wrapping_sub(f32::MAX_EXP as u32 - 1 + DIGITS - 30) as i32;
+    let up = exponent.wrapping_add(fraction & 31).wrapping_sub(DOWN) as i32;
     let most = i32::MAX as u32;
-    let size = if up > 60 - DIGITS as i32 {
+    let size = if up > TOO_LARGE {
         most
     } else if up >= 30 {
         digits.wrapping_shl(up.wrapping_sub(30) as u32) as u32
-    } else if up >= 29 - DIGITS as i32 {
+    } else if up >= ROUNDED {
         let rounded = digits.wrapping_shr(29_i32.wrapping_sub(up) as u32).wrapping_add(1) >> 1;
         if rounded > most as _ { most } else { rounded as u32 }
     } else {
@@ -416,7 +421,7 @@ mod tests {
             [0.0, -0.0, 0.5, -0.5, 0.499_999_97, 1e-45, -1e-45, 2_147_483_520.0, f32::MAX, f32::MIN];
         for x in special.into_iter().chain(any).chain(near).filter(|x| x.is_finite()) {
             for fraction in [0, 1, 8, 12, 16, 31] {
-                let wide = libm::round(f64::from(x) * f64::from(2.0f32.powi(fraction as i32)));
+                let wide = (f64::from(x) * f64::from(1u32 << fraction)).round();
                 let wanted = wide.clamp(-f64::from(i32::MAX), f64::from(i32::MAX)) as i32;
                 assert_eq!(fixed(x, fraction), wanted, "{x:e} {fraction}");
             }

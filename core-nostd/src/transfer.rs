@@ -143,7 +143,7 @@ pub enum Progress {
     Stray,
 }
 
-/// A model on its way in, of at most `BYTES` bytes.
+/// A model on its way in, or one of one's own to be sent, of at most `BYTES` bytes.
 ///
 /// Memory: `BYTES` and 64 bytes.
 /// ```
@@ -232,6 +232,24 @@ impl<const BYTES: usize> Incoming<BYTES> {
     #[must_use]
     pub fn bytes(&self) -> Option<&[u8]> {
         self.is_complete().then_some(&self.bytes)
+    }
+
+    /// Holds a model of one's own, to be sent in [`pieces`]: `write` puts it at the front of the room and says its length.
+    /// It takes the place of what was here. `None` if `write` could not, and then nothing is here.
+    /// ```
+    /// use brooklet_core::transfer::Incoming;
+    /// let mut held = Incoming::<64>::new();
+    /// let offer = held.hold("temp".try_into().unwrap(), |room| { room[..2].copy_from_slice(&[7, 8]); Some(2) });
+    /// assert_eq!(offer.unwrap().length, 2);
+    /// assert_eq!(held.bytes(), Some(&[7, 8][..]));
+    /// ```
+    pub fn hold(&mut self, channel: Label, write: impl FnOnce(&mut [u8]) -> Option<usize>) -> Option<&Offer> {
+        self.clear();
+        self.bytes.resize(BYTES, 0).ok()?;
+        let length = write(&mut self.bytes).unwrap_or(0);
+        self.bytes.truncate(length);
+        self.offer = Offer::new(channel, &self.bytes);
+        self.offer.as_ref()
     }
 
     /// Forgets it.

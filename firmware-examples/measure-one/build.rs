@@ -67,7 +67,7 @@ impl Visitor for Choose<'_> {
             let (answer, learn) = calls(F::ROLE);
             self.code = Some(format!(
                 "type Chosen = {family};\n\
-                 fn make() -> Chosen {{ match Chosen::from_name({:?}) {{ Some(l) => l, None => loop {{}} }} }}\n\
+                 fn make() -> Chosen {{ match Chosen::from_name({:?}) {{ Some(l) => l, None => loop {{ core::hint::spin_loop() }} }} }}\n\
                  fn event(row: &Row) -> Option<<Chosen as Family>::Event> {{ <Chosen as Family>::event(row) }}\n\
                  macro_rules! reading {{ ($l:expr, $x:expr) => {{{{\n\
                      // SAFETY: `make` made this arm, and no learner turns into another.\n\
@@ -103,8 +103,10 @@ fn main() {
     println!("cargo::rustc-check-cfg=cfg(learner, monitor)");
     let wanted = env::var("BROOKLET_LEARNER").unwrap_or_default();
     let lines = EVERY.rsplit_once("families! {").expect("the families' block").1;
-    let types: Vec<&str> = lines.lines().filter_map(|l| l.trim().strip_suffix(';')?.split_once(' ')).map(|l| l.1).collect();
-    let mut choose = Choose { wanted: &wanted, types: types.into_iter(), list: format!("{MONITOR}\n"), code: None };
+    let types: Vec<&str> =
+        lines.lines().filter_map(|l| l.trim().strip_suffix(';')?.split_once(' ')).map(|l| l.1).collect();
+    let mut choose =
+        Choose { wanted: &wanted, types: types.into_iter(), list: format!("{MONITOR}\n"), code: None };
     every::each(&mut choose);
     let (rows, warm_up): (Vec<Row>, usize) = match wanted.as_str() {
         MONITOR => {
@@ -115,10 +117,25 @@ fn main() {
     };
     match choose.code {
         Some(_) => println!("cargo::rustc-cfg=learner"),
-        None => assert!(["", MONITOR].contains(&wanted.as_str()), "no learner {wanted}; there are:\n{}", choose.list),
+        None => assert!(
+            ["", MONITOR].contains(&wanted.as_str()),
+            "no learner {wanted}; there are:\n{}",
+            choose.list
+        ),
     }
-    let mut code = choose.code.unwrap_or_default().replace("<WIDTH", "<{every::WIDTH}").replace("CLASSES>", "{every::CLASSES}>");
-    let _ = writeln!(code, "const WARM_UP: usize = {warm_up};\n#[unsafe(link_section = \".stream\")]\nstatic ROWS: [Row; {}] = [", rows.len());
+    let mut code = choose
+        .code
+        .unwrap_or_default()
+        .replace("<WIDTH", "<{every::WIDTH}")
+        .replace("CLASSES>", "{every::CLASSES}>");
+    let _ = writeln!(
+        code,
+        "const WARM_UP: usize = {warm_up};\n\
+         #[allow(clippy::approx_constant, reason = \"readings are what they are\")]\n\
+         #[unsafe(link_section = \".stream\")]\n\
+         static ROWS: [Row; {}] = [",
+        rows.len()
+    );
     for row in rows {
         let _ = writeln!(code, "{row:?},");
     }

@@ -180,3 +180,31 @@ fn check_says_what_a_good_configuration_would_do() {
     let answer = agent::run(&["check", "--json", file.to_str().unwrap()]);
     assert_eq!(serde_json::from_slice::<Value>(&answer.stdout).unwrap(), Value::Array(Vec::new()));
 }
+
+#[test]
+fn fit_tells_whether_a_configuration_fits_a_microcontroller() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("brooklet.toml");
+    std::fs::write(&file, CONFIG.replace("PORT", "1883")).unwrap();
+    let fit = |more: &[&str]| {
+        let mut arguments = vec!["fit", "--task", file.to_str().unwrap(), "--flash", "64k", "--core", "m0"];
+        arguments.extend(more);
+        let answer = agent::run(&arguments);
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (answer.status.code(), text(answer.stdout), text(answer.stderr))
+    };
+    // The tanks' stream lists no channels.
+    let (code, _, told) = fit(&["--ram", "24k"]);
+    assert!(code == Some(78) && told.contains("`tanks`") && told.contains("--channels"), "{told}");
+    let (code, told, _) = fit(&["--ram", "24k", "--channels", "2"]);
+    assert!(code == Some(0) && told.starts_with("fits (m0 at 48 MHz)\n"), "{told}");
+    let (code, told, _) = fit(&["--ram", "8k", "--channels", "2", "--json"]);
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((code, &told["fits"], &told["tasks"][1]["name"]), (Some(1), &false.into(), &"tanks".into()));
+    assert!(told["ram"]["used"].as_u64() > told["ram"]["available"].as_u64(), "{told}");
+    assert!(told["tasks"][0]["microseconds_worst"].as_f64() > told["tasks"][0]["microseconds_mean"].as_f64());
+    // Usage.
+    let unknown = agent::run(&["fit", "--learner", "zscore", "--ram", "1k", "--flash", "1k", "--core", "m3"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(String::from_utf8(unknown.stderr).unwrap().contains("did you mean `anomaly/zscore`?"));
+}

@@ -4,12 +4,13 @@ pub mod check;
 #[cfg(feature = "embedded-broker")]
 pub mod demo;
 pub mod eval;
+pub mod fit;
 pub mod replay;
 pub mod run;
 
 /// Exit codes: 0 is done.
 pub mod exit {
-    /// A failed check, or an error while working.
+    /// A failed check, what does not fit, or an error while working.
     pub const FAILED: u8 = 1;
     /// What `--help` would have told.
     pub const USAGE: u8 = 2;

@@ -16,18 +16,20 @@ use super::Because;
 /// Finds steps and drifts faster than `2^SHIFT`. Means of neighbours are alike, so it rings more often than its
 /// evidence says; heavy tails make it worse. Learns on while an alert is open. Ready after `LEN + 4` samples.
 ///
-/// `FRACTION`: 0..=30, see [`fixed`]. `LEN`: a power of two, 1..=256. `SHIFT`: 3..=12. Memory: `4 LEN + 40` bytes. Cost:
-/// three multiplications of 32 bits to learn and three to score; 13 steps of a long division for the unusual.
+/// `FRACTION`: 0..=30, see [`fixed`]. `LEN`: a power of two, 1..=256. `SHIFT`: 3..=12. Memory: `4 LEN + 40` bytes.
+/// Cost: three multiplications of 32 bits to learn and three to score; 13 steps of a long division for the unusual. On
+/// a Cortex-M0 about 9 times fewer instructions than the sibling: 369 to score and learn a reading (at most 796), 299 a
+/// raw one, 3,307 (4,797) there.
 ///
 /// Error: the moving mean is off by at most one step of 2^-`FRACTION`, so `z` by two steps of the deviation of such
 /// means; that deviation counts as a step at least. Against the sibling, where it is 50 steps or more and once
 /// `10 * 2^SHIFT` samples were seen: at most 0.05 and 5 % of the evidence. Holds while values lie within
-/// ±2^(31 - `FRACTION`) and means within ±2^(25 - `FRACTION`) of each other; what is farther off counts as that far off.
+/// ±2^(31 - `FRACTION`) and means within ±2^(25 - `FRACTION`) of each other; farther ones count as that far off.
 /// ```
 /// use brooklet_core::anomaly::FixedLevelShift;
 /// let mut shift = FixedLevelShift::<4, 8, 7>::new();
 /// for i in 0..100 { shift.learn_raw((i % 10) << 4); }
-/// assert_eq!(shift.evidence_raw(4 << 4), Some(0));
+/// assert_eq!(shift.evidence_raw(0), Some(0));
 /// assert_eq!(shift.evidence_raw(400 << 4), Some(6 * 256)); // in 1/256 of a power of ten
 /// ```
 /// Source: Brooklet's own: a z-score of moving means. Checked against [`LevelShift`](super::LevelShift).
@@ -185,6 +187,7 @@ impl<const FRACTION: u32, const LEN: usize, const SHIFT: u32> Validate
 mod tests {
     use super::*;
     use crate::anomaly::LevelShift;
+    use crate::math;
     use crate::rng::Rng;
 
     #[test]
@@ -197,7 +200,8 @@ mod tests {
             assert_eq!(fixed.score_one(&moment).is_some(), n >= 16 + 4);
             if n > 5120 {
                 let (got, z) = (fixed.score_one(&moment).unwrap(), shift.score(x).unwrap());
-                let wanted = (z * z / (2.0 * core::f32::consts::LN_10)).min(6.0);
+                let wanted = z * z / (2.0 * core::f32::consts::LN_10);
+                let wanted = math::min(wanted, 6.0);
                 let tolerance = 0.05 + 0.05 * wanted;
                 let cut = got == 0.0 && wanted < 0.5 + tolerance;
                 assert!(cut || (got - wanted).abs() <= tolerance, "{n}: {got} {wanted}");

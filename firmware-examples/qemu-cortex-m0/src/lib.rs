@@ -2,8 +2,13 @@
 #![no_std]
 
 use core::fmt::{self, Write as _};
+use core::ops::Range;
 use core::ptr;
 
+use brooklet_firmware::simulated::Line;
+use embedded_storage::nor_flash::{
+    ErrorType, NorFlash, NorFlashErrorKind, ReadNorFlash, check_erase, check_read, check_write,
+};
 use semihosting::process;
 
 /// The UART of the nRF51. Made more than once, all write to the same wire.
@@ -58,11 +63,100 @@ impl Uart {
     }
 }
 
+impl Line for Uart {
+    fn read(&mut self) -> Option<u8> {
+        self.read()
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.write(bytes);
+    }
+}
+
 impl fmt::Write for Uart {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.write(text.as_bytes());
         Ok(())
     }
+}
+
+/// The chip's flash. Reads are of what the program itself lies in.
+pub struct Flash(());
+
+/// Where models are kept: behind the program, see `memory.x`.
+pub const MODELS: Range<u32> = 0x3_E000..0x4_0000;
+
+const FLASH_READY: *mut u32 = 0x4001_E400 as *mut u32;
+const FLASH_CONFIG: *mut u32 = 0x4001_E504 as *mut u32;
+const FLASH_ERASE: *mut u32 = 0x4001_E508 as *mut u32;
+const READ_ONLY: u32 = 0;
+const WRITE: u32 = 1;
+const ERASE: u32 = 2;
+
+impl Flash {
+    /// As it is.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(())
+    }
+
+    /// Has the controller do something with words of [`MODELS`].
+    fn control(mode: u32, register: *mut u32, value: u32) {
+        // SAFETY: registers of the flash controller, or a word behind the program, as the callers check; nothing else
+        // uses them.
+        unsafe {
+            ptr::write_volatile(FLASH_CONFIG, mode);
+            ptr::write_volatile(register, value);
+            while ptr::read_volatile(FLASH_READY) == 0 {}
+            ptr::write_volatile(FLASH_CONFIG, READ_ONLY);
+        }
+    }
+}
+
+impl ErrorType for Flash {
+    type Error = NorFlashErrorKind;
+}
+
+impl ReadNorFlash for Flash {
+    const READ_SIZE: usize = 1;
+
+    fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), NorFlashErrorKind> {
+        check_read(self, offset, bytes.len())?;
+        for (byte, at) in bytes.iter_mut().zip(offset..) {
+            // SAFETY: within the flash, as was checked; volatile, for it changes unseen.
+            *byte = unsafe { ptr::read_volatile(at as *const u8) };
+        }
+        Ok(())
+    }
+
+    fn capacity(&self) -> usize {
+        MODELS.end as usize
+    }
+}
+
+impl NorFlash for Flash {
+    const WRITE_SIZE: usize = 4;
+    const ERASE_SIZE: usize = 1024;
+
+    fn erase(&mut self, from: u32, to: u32) -> Result<(), NorFlashErrorKind> {
+        check_erase(self, from, to)?;
+        behind_the_program(from)?;
+        (from..to).step_by(Self::ERASE_SIZE).for_each(|page| Self::control(ERASE, FLASH_ERASE, page));
+        Ok(())
+    }
+
+    fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), NorFlashErrorKind> {
+        check_write(self, offset, bytes.len())?;
+        behind_the_program(offset)?;
+        for (word, at) in bytes.chunks_exact(4).zip((offset..).step_by(4)) {
+            Self::control(WRITE, at as *mut u32, u32::from_le_bytes([word[0], word[1], word[2], word[3]]));
+        }
+        Ok(())
+    }
+}
+
+const fn behind_the_program(offset: u32) -> Result<(), NorFlashErrorKind> {
+    if offset < MODELS.start { Err(NorFlashErrorKind::OutOfBounds) } else { Ok(()) }
 }
 
 /// Ends the emulator with this exit code.

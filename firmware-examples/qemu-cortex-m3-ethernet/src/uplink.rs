@@ -7,7 +7,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use brooklet_core::frame;
 use brooklet_core::message::Message;
-use cortex_m_semihosting::hprintln;
+use cortex_m_semihosting::heprintln;
 use embassy_futures::select::{Either3, select3};
 use embassy_net::Stack;
 use embassy_net::tcp::{ConnectError, TcpSocket};
@@ -38,22 +38,30 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// What waits for the broker, numbered, so that the gateway can tell what was lost.
-static OUT: Channel<CriticalSectionRawMutex, (u16, Message), WAITING> = Channel::new();
-/// Frames from the gateway.
-pub static IN: Channel<CriticalSectionRawMutex, Vec<u8, { frame::MAX }>, 2> = Channel::new();
-/// Messages that were dropped because the broker was away for too long.
+/// A frame, as the device sends and takes it.
+pub type Frame = Vec<u8, { frame::MAX }>;
+
+/// What waits for the broker.
+static OUT: Channel<CriticalSectionRawMutex, Frame, WAITING> = Channel::new();
+/// What came from the gateway.
+static IN: Channel<CriticalSectionRawMutex, Frame, 2> = Channel::new();
+/// Frames that were dropped because the broker was away for too long.
 static LOST: AtomicU32 = AtomicU32::new(0);
 
-/// Queues a message; the oldest goes, and is counted, if there is no room.
-pub fn send(sequence: u16, message: Message) {
-    let mut numbered = (sequence, message);
-    while let Err(TrySendError::Full(again)) = OUT.try_send(numbered) {
+/// Queues a frame; the oldest goes, and is counted, if there is no room.
+pub fn send(bytes: &[u8]) {
+    let Ok(mut frame) = Vec::from_slice(bytes) else { return }; // no frame is that long
+    while let Err(TrySendError::Full(again)) = OUT.try_send(frame) {
         if OUT.try_receive().is_ok() {
             LOST.fetch_add(1, Ordering::Relaxed);
         }
-        numbered = again;
+        frame = again;
     }
+}
+
+/// Waits for a frame from the gateway.
+pub async fn received() -> Frame {
+    IN.receive().await
 }
 
 /// Waits until there is room in the queue.
@@ -98,10 +106,11 @@ pub async fn run(stack: Stack<'static>, broker: SocketAddrV4, device: &'static s
         stack.wait_config_up().await;
         let mut socket = TcpSocket::new(stack, &mut receive, &mut transmit);
         socket.set_timeout(Some(TIMEOUT));
+        socket.set_nagle_enabled(false); // a packet is written in several pieces
         let mut connected = false;
         if let Err(Fault(why)) = connection(&mut socket, broker, device, &mut pending, &mut connected).await {
             let lost = LOST.load(Ordering::Relaxed);
-            hprintln!("no broker at {}: {}; {} lost; again in {} ms", broker, why, lost, pause.as_millis());
+            heprintln!("no broker at {}, {}; {} lost; again in {} ms", broker, why, lost, pause.as_millis());
         }
         socket.abort();
         let _ = socket.flush().await;
@@ -118,7 +127,7 @@ async fn connection(
     socket: &mut TcpSocket<'_>,
     broker: SocketAddrV4,
     device: &str,
-    pending: &mut Option<(u16, Message)>,
+    pending: &mut Option<Frame>,
     connected: &mut bool,
 ) -> Result<(), Fault> {
     socket.connect(broker).await?;
@@ -140,16 +149,15 @@ async fn connection(
     unsafe { client.buffer_mut().reset() };
     let filter = TopicFilter::new(text(&commands)?).ok_or(NO_TOPIC)?;
     client.subscribe(filter, &SubscriptionOptions::new().at_least_once()).await?;
-    hprintln!("connected to {}", broker);
+    heprintln!("connected to {}", broker);
     *connected = true;
 
     let (mut told, mut sent) = (None, false);
     loop {
-        if let (Some((sequence, message)), false) = (&*pending, sent) {
-            let mut payload = [0; frame::MAX];
-            let (topic, payload) = written(device, *sequence, message, &mut payload)?;
+        if let (Some(frame), false) = (&*pending, sent) {
+            let (topic, payload) = written(device, frame)?;
             let options = PublicationOptions::new(TopicReference::Name(name(&topic)?)).at_least_once();
-            client.publish(&options, Bytes::from(payload)).await?;
+            client.publish(&options, Bytes::from(payload.as_slice())).await?;
             sent = true;
         }
         let lost = LOST.load(Ordering::Relaxed);
@@ -185,30 +193,18 @@ async fn connection(
     }
 }
 
-/// Topic and payload of a message. Readings go as text, for everyone: a row of time and value, or the value alone.
-/// Everything else goes as a frame.
-fn written<'a>(
-    device: &str,
-    sequence: u16,
-    message: &Message,
-    payload: &'a mut [u8],
-) -> Result<(String<TOPIC>, &'a [u8]), Fault> {
-    let Message::Reading(reading) = message else {
-        let topic = topic(format_args!("sensors/{device}/brooklet"))?;
-        return Ok((
-            topic,
-            frame::encode(sequence, message, payload).map_err(|_| Fault("a message is too long"))?,
-        ));
+/// Topic and payload of a frame. Readings go as text, for everyone: a row of time and value, or the value alone.
+fn written(device: &str, frame: &Frame) -> Result<(String<TOPIC>, Frame), Fault> {
+    let Ok((_, Message::Reading(reading))) = frame::decode(frame) else {
+        return Ok((topic(format_args!("sensors/{device}/brooklet"))?, frame.clone()));
     };
-    let topic = topic(format_args!("sensors/{device}/{}", reading.channel))?;
-    let mut text = String::<64>::new();
+    let mut text = Frame::new();
+    // The longest time and value are far shorter than a frame.
     let _ = match reading.time {
         Some(time) => write!(text, "[[{time},{}]]", reading.value),
         None => write!(text, "{}", reading.value),
     };
-    let payload = payload.get_mut(..text.len()).unwrap_or_default();
-    payload.copy_from_slice(text.as_bytes());
-    Ok((topic, payload))
+    Ok((topic(format_args!("sensors/{device}/{}", reading.channel))?, text))
 }
 
 fn topic(words: core::fmt::Arguments<'_>) -> Result<String<TOPIC>, Fault> {

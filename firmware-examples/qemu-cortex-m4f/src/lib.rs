@@ -4,6 +4,7 @@
 use core::fmt::{self, Write as _};
 use core::ptr;
 
+use brooklet_firmware::simulated::Line;
 use semihosting::process;
 
 /// UART 0 of Arm's CMSDK. Made more than once, all write to the same wire.
@@ -46,6 +47,16 @@ impl Uart {
                 ptr::write_volatile(DATA, u32::from(*byte));
             }
         }
+    }
+}
+
+impl Line for Uart {
+    fn read(&mut self) -> Option<u8> {
+        self.read()
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.write(bytes);
     }
 }
 

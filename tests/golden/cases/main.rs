@@ -45,6 +45,7 @@ families! {
     cluster in "cluster.rs",
     drift in "drift.rs",
     evaluate in "evaluate.rs",
+    fixed in "fixed.rs",
     forecast in "forecast.rs",
     fuse in "fuse.rs",
     one_class_svm in "one_class_svm.rs",
