@@ -83,8 +83,8 @@ pub(crate) struct Link {
     /// Which stream or line its readings belong to.
     pub(crate) position: usize,
     way: Option<Way>,
-    /// What it said of itself last.
-    pub(crate) hello: Option<message::Hello>,
+    /// It said what it is.
+    pub(crate) greeted: bool,
     heard: Sequence,
     sequence: u16,
     number: u16,
@@ -101,7 +101,7 @@ impl Link {
             device,
             position,
             way: None,
-            hello: None,
+            greeted: false,
             heard: Sequence::new(),
             sequence: somewhere,
             number: somewhere,
@@ -329,5 +329,182 @@ fn encode(way: Way, sequence: u16, body: &impl Serialize) -> Result<Vec<u8>, fra
 fn tell(ticket: Option<Ticket>, state: State, findings: &mut Vec<Finding>) {
     if let Some(ticket) = ticket {
         findings.push(Finding::Command(Box::new(ticket), state));
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop where it fails")]
+mod tests {
+    use brooklet_core::message::{Command, Done, Mode, Refusal};
+    use brooklet_core::transfer::{Piece, Want};
+    use serde_json::Map;
+
+    use super::*;
+
+    fn link() -> Link {
+        let mut link = Link::new(DeviceId("d".into()), 0, Timestamp(7));
+        link.reached(Way::Mqtt);
+        link
+    }
+
+    fn errand(id: &str, task: Task) -> Errand {
+        Errand { ticket: Some(Ticket { topic: id.to_owned(), fields: Map::new() }), task }
+    }
+
+    fn mode() -> Task {
+        Task::Ask(Command::SetMode(Mode::Raw))
+    }
+
+    /// Takes an errand and begins it if it can be; what that leads to.
+    fn ask(link: &mut Link, errand: Errand, model: &[u8]) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        link.push(errand, &mut findings);
+        if let Some(next) = link.next() {
+            link.begin(next, model.to_vec(), &mut findings);
+        }
+        findings
+    }
+
+    fn hear(link: &mut Link, message: Message) -> (Heard, Vec<Finding>) {
+        let mut findings = Vec::new();
+        (link.hear(&message, &mut findings), findings)
+    }
+
+    fn requests(findings: &[Finding]) -> Vec<Request> {
+        let frame = |finding: &Finding| match finding {
+            Finding::Down { frame, .. } => Some(frame::decode(frame).unwrap().1),
+            _ => None,
+        };
+        findings.iter().filter_map(frame).collect()
+    }
+
+    fn states(findings: &[Finding]) -> Vec<(&str, &State)> {
+        let states = findings.iter().filter_map(|finding| match finding {
+            Finding::Command(ticket, state) => Some((ticket.topic.as_str(), state)),
+            _ => None,
+        });
+        states.collect()
+    }
+
+    fn failed(findings: &[Finding]) -> &str {
+        match states(findings).last() {
+            Some((_, State::Failed(why))) => why,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn one_request_at_a_time_and_no_more_than_fit() {
+        let mut link = link();
+        let first = ask(&mut link, errand("0", mode()), &[]);
+        assert_eq!(states(&first), [("0", &State::Executing)]);
+        for i in 1..=MOST_WAITING {
+            assert_eq!(ask(&mut link, errand(&i.to_string(), mode()), &[]), []);
+        }
+        // The same once more is the same.
+        assert_eq!(ask(&mut link, errand("0", mode()), &[]), []);
+        let refused = ask(&mut link, errand("x", mode()), &[]);
+        assert!(failed(&refused).contains("already wait"));
+        let number = requests(&first)[0].number;
+        let stray = Done { number: number.wrapping_sub(1), result: Ok(()) };
+        assert_eq!(hear(&mut link, Message::Done(stray)), (Heard::Unasked, vec![]));
+        let (heard, done) = hear(&mut link, Message::Done(Done { number, result: Ok(()) }));
+        assert_eq!((heard, states(&done)), (Heard::Done, vec![("0", &State::Successful)]));
+        let mut lost = Vec::new();
+        link.lost(Way::Line(3), &mut lost);
+        assert_eq!(lost, [], "another way");
+        link.lost(Way::Mqtt, &mut lost);
+        assert_eq!(states(&lost).len(), MOST_WAITING);
+        assert!(failed(&ask(&mut link, errand("y", mode()), &[])).contains("not connected"));
+    }
+
+    #[test]
+    fn a_silent_device_is_asked_again_and_given_up() {
+        let mut link = link();
+        let mut all = ask(&mut link, errand("0", mode()), &[]);
+        for _ in 0..PATIENCE * u16::from(TRIES) {
+            link.tick(&mut all);
+        }
+        let asked = requests(&all);
+        assert_eq!(asked.len(), usize::from(TRIES));
+        assert!(asked.iter().all(|request| *request == asked[0]));
+        assert!(failed(&all).contains("does not answer"));
+        assert!(!link.is_busy());
+    }
+
+    #[test]
+    fn a_model_is_fetched_over_a_link_that_loses() {
+        let (mut link, model) = (link(), vec![5; 1000]);
+        let channel: Label = "t".try_into().unwrap();
+        let offer = Offer::new(channel.clone(), &model).unwrap();
+        let asked = requests(&ask(&mut link, errand("0", Task::Fetch(channel.clone())), &[]));
+        let number = asked[0].number;
+        assert_eq!(asked[0].command, Command::SendModel(channel.clone()));
+        let other = Offer::new("u".try_into().unwrap(), &model).unwrap();
+        assert_eq!(hear(&mut link, Message::Offer(other)).0, Heard::Unasked);
+        // That it was understood is not yet the model.
+        assert_eq!(hear(&mut link, Message::Done(Done { number, result: Ok(()) })), (Heard::Done, vec![]));
+        let mut findings = hear(&mut link, Message::Offer(offer)).1;
+        for round in 0.. {
+            let wants = requests(&findings);
+            findings.clear();
+            let Some(Command::Want(want)) = wants.last().map(|request| request.command.clone()) else {
+                // Nothing came: after a while it asks again.
+                link.tick(&mut findings);
+                continue;
+            };
+            assert_eq!(wants[0].number, number);
+            for (i, piece) in transfer::pieces(&model, &want, 100).enumerate() {
+                if (round + i) % 3 == 1 {
+                    continue;
+                }
+                match link.hear(&Message::Piece(piece), &mut findings) {
+                    Heard::Done => {}
+                    Heard::Unasked => panic!("it was asked for"),
+                    Heard::Fetched(seen, bytes) => {
+                        assert_eq!((seen, bytes), (channel, model));
+                        link.finish(State::Successful, &mut findings);
+                        assert_eq!(states(&findings), [("0", &State::Successful)]);
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_model_is_sent_piece_by_piece_and_its_refusal_told() {
+        let (mut link, model) = (link(), vec![5; 500]);
+        let asked = requests(&ask(&mut link, errand("0", Task::Send("t".try_into().unwrap())), &model));
+        let Command::Offer(offer) = asked[0].command.clone() else { panic!("{asked:?}") };
+        let want = |transfer| Message::Want(Want { transfer, from: 192, most: 9 });
+        assert_eq!(hear(&mut link, want(offer.transfer ^ 1)).0, Heard::Unasked);
+        let (heard, findings) = hear(&mut link, want(offer.transfer));
+        let pieces = requests(&findings);
+        assert_eq!((heard, pieces.len()), (Heard::Done, 2));
+        assert!(pieces.iter().all(|piece| piece.number == asked[0].number));
+        let piece = Piece { transfer: offer.transfer, from: 0, data: Default::default() };
+        assert_eq!(hear(&mut link, Message::Piece(piece)).0, Heard::Unasked);
+        let done =
+            Done { number: asked[0].number, result: Err(Refusal::Model(snapshot::Error::WrongShape(9))) };
+        assert!(failed(&hear(&mut link, Message::Done(done)).1).contains("another version"));
+    }
+
+    #[test]
+    fn a_device_that_only_ever_offers_does_not_hold_the_link_for_ever() {
+        let mut link = link();
+        let channel: Label = "t".try_into().unwrap();
+        ask(&mut link, errand("0", Task::Fetch(channel.clone())), &[]);
+        let mut findings = Vec::new();
+        for i in 0..LONGEST {
+            let bytes = i.to_le_bytes();
+            let offer = Offer::new(channel.clone(), &bytes).unwrap();
+            link.hear(&Message::Offer(offer), &mut findings);
+            link.tick(&mut findings);
+        }
+        assert_eq!(failed(&findings), "it took too long");
+        let long = Offer::new(channel.clone(), &vec![1; snapshot::MAX_BYTES + 1]).unwrap();
+        ask(&mut link, errand("1", Task::Fetch(channel)), &[]);
+        assert!(failed(&hear(&mut link, Message::Offer(long)).1).contains("4097 bytes"));
     }
 }

@@ -228,7 +228,7 @@ async fn work(
             _ = tick.tick() => {
                 let _ = records_to.send(worker.changed()).await;
             }
-            _ = moment.tick(), if worker.waits() => {
+            _ = moment.tick(), if worker.has_links() => {
                 worker.tick(&mut findings);
                 for finding in findings.drain(..) {
                     let _ = findings_to.send(finding).await;

@@ -346,10 +346,10 @@ impl Worker {
         }
     }
 
-    /// Something waits for an answer, so that [`tick`](Self::tick) is to be called.
+    /// There are devices that may be waited for, so that [`tick`](Self::tick) is to be called.
     #[must_use]
-    pub fn waits(&self) -> bool {
-        self.links.values().any(Link::is_busy)
+    pub fn has_links(&self) -> bool {
+        !self.links.is_empty()
     }
 
     /// Makes or restores a channel that is not there.
@@ -483,9 +483,9 @@ fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Notes what a device says of itself.
+/// Notes that a device said what it is.
 fn greet(link: &mut Link, device: &DeviceId, hello: &message::Hello) {
-    if link.hello.as_ref() == Some(hello) {
+    if std::mem::replace(&mut link.greeted, true) {
         return;
     }
     let (name, version, mode) = (hello.device.as_str(), hello.version, hello.mode);
@@ -499,7 +499,6 @@ fn greet(link: &mut Link, device: &DeviceId, hello: &message::Hello) {
             "{device} speaks version {version} of the messages, this agent {own}: update the older of them"
         );
     }
-    link.hello = Some(hello.clone());
 }
 
 fn model(device: &DeviceId, channel: &str, bytes: Vec<u8>) -> Finding {

@@ -44,6 +44,8 @@ struct Reader {
     queues: Queues,
     ledger: Arc<Ledger>,
     device: DeviceId,
+    /// Its name for itself was refused before.
+    refused: bool,
 }
 
 impl SerialSource {
@@ -51,7 +53,7 @@ impl SerialSource {
     pub(crate) async fn run(self) {
         let Self { line, plan, queues, mut down, ledger, mut stop } = self;
         let device = DeviceId(plan.device.as_str().into());
-        let mut reader = Reader { line, plan, queues, ledger, device };
+        let mut reader = Reader { line, plan, queues, ledger, device, refused: false };
         tokio::select! {
             () = reader.run(&mut down) => {}
             _ = stop.wait_for(|stop| *stop) => {}
@@ -74,8 +76,8 @@ impl Reader {
                     while down.try_recv().is_ok() {}
                     self.tell(LineEvent::Opened).await;
                     let why = self.session(stream, down).await;
-                    warn!(line = self.plan.name, port = %self.plan.port, "line closed: {why}; it is tried again");
                     self.tell(LineEvent::Closed).await;
+                    warn!(line = self.plan.name, port = %self.plan.port, "line closed: {why}; it is tried again");
                     if began.elapsed() >= STEADY {
                         backoff.reset();
                     }
@@ -148,7 +150,9 @@ impl Reader {
             return;
         }
         if let Some(why) = no_level(name) {
-            warn!(line = self.plan.name, "the device's name for itself is not taken: it {why}");
+            if !std::mem::replace(&mut self.refused, true) {
+                warn!(line = self.plan.name, "the device's name for itself is not taken: it {why}");
+            }
             return;
         }
         self.tell(LineEvent::Closed).await;
@@ -186,5 +190,62 @@ fn explain(error: &std::io::Error, path: Option<&Path>) -> String {
         }
         (ConnectionRefused, None) => "nothing listens there".to_owned(),
         _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop where it fails")]
+mod tests {
+    use std::os::fd::{AsFd, AsRawFd};
+
+    use brooklet_core::message::Reading;
+
+    use super::*;
+    use crate::router::Job;
+
+    #[tokio::test]
+    async fn a_pseudo_terminal_is_a_port_like_others() {
+        let (mut device, port) = SerialPort::pair().unwrap();
+        let path = format!("/proc/self/fd/{}", port.as_fd().as_raw_fd());
+        let path = std::fs::read_link(path).unwrap();
+        let reading = Reading { channel: "t".try_into().unwrap(), time: None, value: 1.5 };
+        let message = Message::Reading(reading);
+        let mut buffer = [0; frame::MAX_LINE];
+        let bytes = frame::encode_line(3, &message, &mut buffer).unwrap();
+
+        let (queue, mut jobs) = mpsc::channel(8);
+        let (down_to, down) = mpsc::channel(8);
+        let (stop, stopping) = watch::channel(false);
+        let plan = SerialPlan {
+            name: "bench".to_owned(),
+            port: Port::Tty { path, baud: 115_200 },
+            device: "bench".to_owned(),
+            named: false,
+        };
+        let ledger = Arc::new(Ledger::default());
+        let queues = Queues::new(vec![queue]);
+        let source = SerialSource { line: 0, plan, queues, down, ledger: ledger.clone(), stop: stopping };
+        let events = async {
+            let mut next = async || match jobs.recv().await {
+                Some(Job::Line(OnLine { event, .. })) => event,
+                other => panic!("{other:?}"),
+            };
+            assert!(matches!(next().await, LineEvent::Opened));
+            device.write_all(&[9, 9, 0]).await.unwrap();
+            device.write_all(bytes).await.unwrap();
+            match next().await {
+                LineEvent::Frame(3, seen) => assert_eq!(*seen, message),
+                other => panic!("{other:?}"),
+            }
+            assert_eq!(ledger.totals().refused.get("frame_damaged"), Some(&1));
+            // Raw in the other direction too: nothing is translated, nothing is echoed.
+            let all: Vec<u8> = (0..=255).collect();
+            down_to.send(all.clone()).await.unwrap();
+            let mut seen = vec![0; 256];
+            device.read_exact(&mut seen).await.unwrap();
+            assert_eq!(seen, all);
+            stop.send(true).unwrap();
+        };
+        tokio::join!(source.run(), events);
     }
 }

@@ -8,7 +8,7 @@ use brooklet_core::monitor::Monitor;
 use brooklet_core::rng::Rng;
 use brooklet_core::snapshot::{self, MAX_BYTES, digest};
 use brooklet_core::transfer::{Incoming, MAX_PIECE, Offer, Progress, Want, pieces};
-use brooklet_firmware::device::{Board, Config, Counts, Device, Link, Window};
+use brooklet_firmware::device::{Board, Config, Counts, Device, Link, MAX_MODEL, Window};
 use brooklet_firmware::signal::{SHIFTED, Signal};
 
 type Pico = Device<DefaultDetector, 1>;
@@ -257,7 +257,7 @@ fn a_wrong_model_is_refused_with_its_reason_and_the_old_one_stays() {
         assert_eq!(device.monitor(0), before.as_ref());
     }
     assert!(desk.kept.is_empty());
-    let too_long = Offer::new(temp(), &[1; 3073]).unwrap();
+    let too_long = Offer::new(temp(), &[1; MAX_MODEL + 1]).unwrap();
     let of_none = Offer::new("no such".try_into().unwrap(), &[1]).unwrap();
     for (number, offer, refusal) in [(20, too_long, Refusal::TooLong), (21, of_none, Refusal::UnknownChannel)]
     {

@@ -62,10 +62,12 @@ impl ErrorType for Port<'_> {
 
 impl Read for Port<'_> {
     async fn read(&mut self, bytes: &mut [u8]) -> Result<usize, Infallible> {
-        let mut waiting = self.0.to_board.borrow_mut();
-        let n = bytes.len().min(waiting.len());
-        bytes.iter_mut().zip(waiting.drain(..n)).for_each(|(to, from)| *to = from);
-        drop(waiting);
+        let n = {
+            let mut waiting = self.0.to_board.borrow_mut();
+            let n = bytes.len().min(waiting.len());
+            bytes.iter_mut().zip(waiting.drain(..n)).for_each(|(to, from)| *to = from);
+            n
+        };
         if n > 0 { Ok(n) } else { pending().await }
     }
 }
