@@ -133,12 +133,22 @@ pub struct Contribution {
 /// Which model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelTag {
-    /// The detector's name in configuration files.
+    /// The detector's name in configuration files; [`DEVICE`](Self::DEVICE) if the device judged by itself.
     pub name: String,
-    /// Brooklet's version.
+    /// Brooklet's version; empty for a device's own verdict.
     pub version: String,
-    /// Digest of the configuration under which it learns, as eight hexadecimal digits.
+    /// Digest of the configuration under which it learns, as eight hexadecimal digits; empty for a device's own verdict.
     pub digest: String,
+}
+
+impl ModelTag {
+    /// Stands for the model on a device.
+    pub const DEVICE: &'static str = "device";
+
+    /// The device's own verdict.
+    pub(crate) fn device() -> Self {
+        Self { name: Self::DEVICE.to_owned(), version: String::new(), digest: String::new() }
+    }
 }
 
 /// What happened to an alert with one reading.
@@ -251,6 +261,9 @@ fn sentence(onset: &Onset<'_>, strongest: &str) -> String {
         _ => format!("{x:.digits$}{unit}"),
     };
     let mut text = format!("{} {} is {}", onset.device, onset.channel, number(onset.value));
+    if strongest.is_empty() {
+        return text + " - unusual, as the device itself finds.";
+    }
     let finding = match strongest {
         "range" => " - further out than ever seen before",
         "seasonal" => " - unusual for this time of day",

@@ -29,6 +29,9 @@ pub struct Config {
     /// `[[stream]]`: which messages, and how they become readings.
     #[serde(default, rename = "stream")]
     pub streams: Vec<Stream>,
+    /// `[[serial]]`: devices on a line.
+    #[serde(default, rename = "serial")]
+    pub serials: Vec<Serial>,
     /// `[[task]]`: what to learn from them; without any, anomalies on every channel.
     #[serde(default, rename = "task")]
     pub tasks: Vec<Task>,
@@ -184,6 +187,28 @@ impl Stream {
     }
 }
 
+/// `[[serial]]`: a device on a line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Serial {
+    /// The name tasks refer to, unique among streams too; the device's name until it says its own.
+    pub name: String,
+    /// `/dev/ttyACM0`, or `tcp://host:port` for emulators and terminal servers.
+    pub port: String,
+    /// Bits a second, 300 to 4000000; of no meaning with `tcp://`.
+    #[serde(default = "Serial::baud")]
+    pub baud: Within<300, 4_000_000>,
+    /// The device's name, whatever it says itself.
+    #[serde(default)]
+    pub device: Option<String>,
+}
+
+impl Serial {
+    const fn baud() -> Within<300, 4_000_000> {
+        Within::of::<115_200>()
+    }
+}
+
 /// What a stream's payloads are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -195,6 +220,8 @@ pub enum Payload {
     Number,
     /// A JSON document.
     Json,
+    /// A frame of a device that runs Brooklet.
+    Brooklet,
 }
 
 /// One entry of a stream's `channels`.
@@ -220,7 +247,7 @@ pub struct Channel {
 pub struct Task {
     /// Shown with every alert; unique.
     pub name: String,
-    /// The stream's name; all of them unless set.
+    /// The name of a stream or serial line; all of them unless set.
     #[serde(default)]
     pub stream: Option<String>,
     /// What to learn.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use brooklet_core::alarm::Settings;
+use brooklet_core::anomaly::Because;
 use brooklet_core::monitor::Verdict;
 
 use crate::alert::{Alert, Change, ModelTag, Onset};
@@ -151,13 +152,21 @@ impl Channel {
         })
     }
 
+    /// The model as bytes that a device can load.
+    ///
+    /// # Errors
+    /// As [`Model::save`].
+    pub fn snapshot(&self) -> Result<Vec<u8>, brooklet_core::snapshot::Error> {
+        self.model.save(self.settings.digest())
+    }
+
     /// The state to store.
     ///
     /// # Errors
     /// As [`Model::save`].
     pub fn save(&self) -> Result<Saved, brooklet_core::snapshot::Error> {
         Ok(Saved {
-            snapshot: self.model.save(self.settings.digest())?,
+            snapshot: self.snapshot()?,
             last: self.last,
             alerts: self.alerts,
             alert: self.alert.clone(),
@@ -199,24 +208,84 @@ impl Channel {
 
     /// One reading.
     pub fn step(&mut self, device: &DeviceId, value: f32, when: When) -> Outcome {
-        let at = match (when, self.last) {
-            (When::Own(own), Some(last)) if own < last => return Outcome::Late,
-            (When::Own(own), Some(last)) if own == last => return Outcome::Duplicate,
-            (When::Arrived(arrival), Some(last)) => arrival.max(last),
-            (When::Own(at) | When::Arrived(at) | When::Unknown(at), _) => at,
+        let at = match self.time(when) {
+            Ok(at) => at,
+            Err(outcome) => return outcome,
         };
         let known = (!matches!(when, When::Unknown(_))).then_some(at);
         let Some((verdict, because)) = self.model.step(value, known, &self.settings.alarm) else {
             return Outcome::NonFinite;
         };
+        self.tell(device, value, at, verdict, because, false)
+    }
+
+    /// A reading that the device has judged itself: its verdict makes the alert, and nothing is learnt here.
+    pub fn judged(
+        &mut self,
+        device: &DeviceId,
+        value: f32,
+        when: When,
+        verdict: Verdict,
+        because: Option<Because>,
+    ) -> Outcome {
+        let at = match self.time(when) {
+            Ok(at) => at,
+            Err(outcome) => return outcome,
+        };
+        let reasons = because.iter().flat_map(|b| b.evidence.into_iter().chain([b.expected, b.low, b.high]));
+        let all = [value, verdict.score, verdict.level, verdict.threshold].into_iter().chain(reasons);
+        if !all.into_iter().all(f32::is_finite) {
+            return Outcome::NonFinite;
+        }
+        // A device need not say why.
+        let silent = Because { evidence: [0.0; 5], expected: value, low: value, high: value };
+        let because = verdict.fired.then(|| because.unwrap_or(silent));
+        self.tell(device, value, at, verdict, because, true)
+    }
+
+    /// Goes on with a model that was learnt elsewhere. An alert that this model does not know of is over.
+    pub fn adopt(&mut self, model: Model) -> Option<(Change, Box<Alert>)> {
+        self.changed = true;
+        self.model = model;
+        if self.model.is_alarmed() {
+            return None;
+        }
+        let mut alert = self.alert.take()?;
+        alert.resolve(alert.updated_at);
+        Some((Change::Resolved, alert))
+    }
+
+    /// The time of a reading, or why it is not taken.
+    fn time(&self, when: When) -> Result<Timestamp, Outcome> {
+        match (when, self.last) {
+            (When::Own(own), Some(last)) if own < last => Err(Outcome::Late),
+            (When::Own(own), Some(last)) if own == last => Err(Outcome::Duplicate),
+            (When::Arrived(arrival), Some(last)) => Ok(arrival.max(last)),
+            (When::Own(at) | When::Arrived(at) | When::Unknown(at), _) => Ok(at),
+        }
+    }
+
+    /// What a verdict, of whichever model, means for the channel's alert.
+    fn tell(
+        &mut self,
+        device: &DeviceId,
+        value: f32,
+        at: Timestamp,
+        verdict: Verdict,
+        because: Option<Because>,
+        by_device: bool,
+    ) -> Outcome {
         self.last = Some(at);
         self.changed = true;
         let mut changes = Vec::new();
-        if let Some(alert) = &mut self.alert {
+        // An alert of the other side's model has nobody left who could end it.
+        let is_its = |alert: &Alert| (alert.model.name == ModelTag::DEVICE) == by_device;
+        let orphaned = self.alert.as_ref().is_some_and(|alert| !is_its(alert));
+        if let (Some(alert), false) = (&mut self.alert, orphaned) {
             alert.follow(verdict.level, at);
         }
         // A new onset ends the alert before it; see the monitor's `fired`.
-        if (verdict.fired || verdict.ended)
+        if (verdict.fired || verdict.ended || orphaned)
             && let Some(mut alert) = self.alert.take()
         {
             alert.resolve(at);
@@ -232,7 +301,7 @@ impl Channel {
                 score: verdict.score,
                 threshold: verdict.threshold,
                 because,
-                model: self.settings.tag(),
+                model: if by_device { ModelTag::device() } else { self.settings.tag() },
                 number: self.alerts,
             }));
             self.alerts = self.alerts.saturating_add(1);
@@ -320,6 +389,54 @@ mod tests {
         assert_eq!(used(step(arrived(200))).at, Timestamp(200));
         assert_eq!(used(step(arrived(150))).at, Timestamp(200), "an arrival clock that was set back");
         assert_eq!(channel.step(&device, f32::NAN, own(300)), Outcome::NonFinite);
+    }
+
+    #[test]
+    fn a_device_that_judges_makes_the_alert_and_teaches_nothing() {
+        let (device, mut channel) = (DeviceId("d".into()), channel());
+        let before = channel.snapshot().unwrap();
+        let verdict = |score, fired, ended| Verdict { score, level: score, threshold: 2.2, fired, ended };
+        let mut judged = |time, value, verdict| {
+            let outcome = channel.judged(&device, value, When::Own(Timestamp(time)), verdict, None);
+            match outcome {
+                Outcome::Used(used) => Ok(used.changes),
+                other => Err(other),
+            }
+        };
+        assert_eq!(judged(1, 5.0, verdict(0.1, false, false)), Ok(vec![]));
+        let fired = judged(2, 50.0, verdict(3.0, true, false)).unwrap();
+        assert_eq!((fired[0].0, fired[0].1.model.name.as_str()), (Change::Fired, ModelTag::DEVICE));
+        assert_eq!(judged(3, 5.0, verdict(f32::NAN, false, false)), Err(Outcome::NonFinite));
+        assert_eq!(judged(2, 5.0, verdict(0.1, false, false)), Err(Outcome::Duplicate));
+        let ended = judged(4, 5.0, verdict(0.1, false, true)).unwrap();
+        assert_eq!((ended[0].0, &ended[0].1.id), (Change::Resolved, &fired[0].1.id));
+        judged(5, 50.0, verdict(3.0, true, false)).unwrap();
+        assert_eq!(channel.snapshot().unwrap(), before);
+        // Learning here again ends what nobody could end any more.
+        let changes = used(channel.step(&device, 5.0, When::Own(Timestamp(6)))).changes;
+        assert_eq!(changes[0].0, Change::Resolved);
+    }
+
+    #[test]
+    fn a_model_adopted_goes_on_to_the_bit_and_ends_an_alert_it_does_not_know() {
+        let device = DeviceId("d".into());
+        let (mut here, mut there) = (channel(), channel());
+        let value = |i: i64| if i >= 1500 { 60.0 } else { (i % 12) as f32 };
+        for i in 0..1501 {
+            there.step(&device, value(i), When::Own(Timestamp(i * FIVE_MINUTES)));
+        }
+        assert!(there.alert().is_some());
+        let fresh = Model::new("default").unwrap();
+        let model = Model::load(&there.snapshot().unwrap(), there.settings.digest()).unwrap();
+        assert_eq!(here.adopt(model), None);
+        for i in 1501..1600 {
+            let step = |channel: &mut Channel| {
+                used(channel.step(&device, value(i), When::Own(Timestamp(i * FIVE_MINUTES)))).verdict
+            };
+            assert_eq!(step(&mut here), step(&mut there));
+        }
+        assert_eq!(here.snapshot().unwrap(), there.snapshot().unwrap());
+        assert_eq!(there.adopt(fresh).map(|(change, _)| change), Some(Change::Resolved));
     }
 
     #[test]

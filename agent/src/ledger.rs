@@ -5,6 +5,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
+use tracing::warn;
+
+use crate::decode::Refusal;
 
 /// Names of counters: from one line an arm, its place in the ledger and its name in the health message.
 macro_rules! counts {
@@ -29,12 +32,17 @@ macro_rules! counts {
 }
 
 counts! {
-    /// Messages that came in. Each is decoded, refused, retained, own, unmapped, returned or dropped.
+    /// Messages and frames that came in. Each is decoded, refused, a repeat, a command, retained, own, unmapped,
+    /// returned or dropped.
     Messages = "messages",
     /// Messages whose payload was understood.
     Decoded = "messages_decoded",
     /// Messages refused; the reasons are counted beside.
     Refused = "messages_refused",
+    /// Frames that a device sent twice.
+    Repeated = "messages_repeated",
+    /// Commands.
+    Commands = "messages_commands",
     /// Retained messages delivered on subscribing: no new readings.
     Retained = "messages_retained",
     /// Brooklet's own messages, seen through a broad topic filter.
@@ -61,6 +69,12 @@ counts! {
     Unwatched = "readings_unwatched",
     /// Readings of new channels beyond the cap on channels.
     OverCap = "readings_over_cap",
+    /// Frames that never came, as the sequence numbers tell.
+    Lost = "frames_lost",
+    /// Answers and pieces of models that nobody asked for, or not any more.
+    Unasked = "frames_unasked",
+    /// Frames for a device on a line that was full or gone; they are sent again.
+    DownlinkDropped = "downlink_dropped",
     /// Alerts that started.
     Alerts = "alerts",
     /// Messages for the broker dropped because the outbox was full.
@@ -135,6 +149,15 @@ impl Ledger {
         let times = refusals.entry(reason).or_insert(0);
         *times += 1;
         *times - 1
+    }
+
+    /// Counts a message that is not understood, and says so at times.
+    pub(crate) fn refuse_message(&self, source: &str, refusal: &Refusal) {
+        let times = self.refuse(refusal.name()) + 1;
+        // The first of each kind is worth a person's attention, and then each power of two.
+        if times.is_power_of_two() {
+            warn!(source, reason = refusal.name(), times, "message refused: {refusal}");
+        }
     }
 
     /// All counters now.

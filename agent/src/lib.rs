@@ -1,4 +1,4 @@
-//! The agent: readings from MQTT in, alerts out.
+//! The agent: readings from MQTT and serial lines in, alerts out.
 //!
 //! # One reading's way
 //! ```text
@@ -8,7 +8,8 @@
 //!  topic -> worker)         │ model    channel  -> verdict    │
 //!                           └ alert    verdict  -> alert      ┘ ──────────────> store
 //! ```
-//! Source and sink have a connection to the broker each. One device's readings stay in order, because one topic
+//! Source and sink have a connection to the broker each; a serial line is a source of its own, and what goes down to its
+//! device comes from the sink. One device's readings stay in order, because one topic
 //! belongs to one worker; nothing that learns is locked. [`topology`] makes all of this and takes it down.
 
 pub mod alert;
@@ -16,11 +17,13 @@ pub mod alert;
 pub mod broker;
 pub mod check;
 pub mod cli;
+pub mod command;
 pub mod config;
 pub mod decode;
 pub mod device;
 pub mod eval;
 pub mod ledger;
+pub mod link;
 pub mod model;
 pub mod mqtt;
 pub mod reading;

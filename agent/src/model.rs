@@ -46,6 +46,12 @@ impl Model {
         self.monitor.alarm().warm_up(settings)
     }
 
+    /// True while an alert of its own is open.
+    #[must_use]
+    pub fn is_alarmed(&self) -> bool {
+        self.monitor.alarm().is_open()
+    }
+
     /// As bytes, for a disk or a device. `digest` stands for the configuration.
     ///
     /// # Errors

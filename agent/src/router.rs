@@ -1,14 +1,18 @@
-//! topic -> stream, device, channel, worker. Decided once a topic, then looked up.
+//! topic -> stream, device, channel, worker. Decided once a topic, then looked up. Commands and the frames of serial lines go
+//! to the worker that has their device.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use brooklet_core::message::Message;
 use tokio::sync::mpsc;
 
 use crate::check::{Plan, StreamPlan};
+use crate::command::Command;
 use crate::ledger::{Count, Ledger};
-use crate::reading::{DeviceId, Name, RawMessage};
+use crate::reading::{DeviceId, Name, RawMessage, Timestamp};
+use crate::source::mqtt::Ack;
 
 /// Where Brooklet's own topics begin.
 pub const OWN_PREFIX: &str = "brooklet/";
@@ -29,12 +33,6 @@ impl Stream {
         let stream = |(position, plan): (usize, &StreamPlan)| Arc::new(Self { position, plan: plan.clone() });
         plan.streams.iter().enumerate().map(stream).collect()
     }
-
-    /// The unit of a channel, if it is configured.
-    #[must_use]
-    pub fn unit(&self, channel: &str) -> Option<String> {
-        self.plan.channels.iter().flatten().find(|plan| plan.name == channel)?.unit.clone()
-    }
 }
 
 /// Where the messages of one topic go.
@@ -51,13 +49,74 @@ pub struct Route {
     worker: usize,
 }
 
-/// A message and where it belongs.
+/// What a worker has to do.
 #[derive(Debug)]
-pub struct Job {
-    /// The message.
-    pub message: RawMessage,
-    /// Its route.
-    pub route: Arc<Route>,
+pub enum Job {
+    /// A message and where it belongs.
+    Message(RawMessage, Arc<Route>),
+    /// A command, and how to say that it was taken.
+    Command(Box<Command>, Option<Ack>),
+    /// Something happened on a serial line.
+    Line(OnLine),
+}
+
+impl Job {
+    /// It is done.
+    pub(crate) fn done(self) {
+        if let Self::Message(RawMessage { ack: Some(ack), .. }, _) | Self::Command(_, Some(ack)) = self {
+            ack.done();
+        }
+    }
+}
+
+/// Something that happened on a serial line.
+#[derive(Debug)]
+pub struct OnLine {
+    /// The line's place in the plan.
+    pub line: usize,
+    /// The device at its other end.
+    pub device: DeviceId,
+    /// When.
+    pub received: Timestamp,
+    /// What.
+    pub event: LineEvent,
+}
+
+/// What can happen on a serial line.
+#[derive(Debug)]
+pub enum LineEvent {
+    /// It was opened.
+    Opened,
+    /// A frame came in.
+    Frame(u16, Box<Message>),
+    /// It was closed, or its device turned out to have another name.
+    Closed,
+}
+
+/// The workers' queues.
+#[derive(Clone, Debug)]
+pub struct Queues(Vec<mpsc::Sender<Job>>);
+
+impl Queues {
+    /// These, one a worker.
+    #[must_use]
+    pub const fn new(queues: Vec<mpsc::Sender<Job>>) -> Self {
+        Self(queues)
+    }
+
+    /// The worker that has whatever goes by this key.
+    fn worker(&self, key: &str) -> usize {
+        let mut hasher = DefaultHasher::new();
+        key.hash(&mut hasher);
+        hasher.finish().checked_rem(self.0.len() as u64).unwrap_or(0) as usize
+    }
+
+    /// Hands something of a line to the worker that has its device; waits while the queue is full.
+    pub(crate) async fn send(&self, event: OnLine) {
+        if let Some(queue) = self.0.get(self.worker(&event.device.0)) {
+            let _ = queue.send(Job::Line(event)).await;
+        }
+    }
 }
 
 /// Routes by topic, and the workers' queues.
@@ -67,7 +126,9 @@ pub struct Router {
     routes: HashMap<String, Option<Arc<Route>>>,
     /// Topics remembered; beyond it routes are made anew each time, which is slower and harmless.
     most_routes: usize,
-    queues: Vec<mpsc::Sender<Job>>,
+    queues: Queues,
+    /// What the topics of commands begin with.
+    commands: String,
     ledger: Arc<Ledger>,
 }
 
@@ -99,11 +160,12 @@ impl Router {
     #[must_use]
     pub fn new(
         streams: Vec<Arc<Stream>>,
-        queues: Vec<mpsc::Sender<Job>>,
+        queues: Queues,
+        commands: String,
         most_routes: usize,
         ledger: Arc<Ledger>,
     ) -> Self {
-        Self { streams, routes: HashMap::new(), most_routes, queues, ledger }
+        Self { streams, routes: HashMap::new(), most_routes, queues, commands, ledger }
     }
 
     /// Hands a message to its worker, or counts why not.
@@ -111,19 +173,35 @@ impl Router {
         if message.retained {
             return self.pass_over(message, Count::Retained);
         }
-        if message.topic.starts_with(OWN_PREFIX) {
-            return self.pass_over(message, Count::Own);
-        }
-        let Some(route) = self.route(&message.topic) else {
-            return self.pass_over(message, Count::Unmapped);
+        let (worker, job) = if message.topic.starts_with(OWN_PREFIX) {
+            let Some(command) = self.command(&message) else {
+                return self.pass_over(message, Count::Own);
+            };
+            (self.owner(&command.device), Job::Command(Box::new(command), message.ack))
+        } else {
+            let Some(route) = self.route(&message.topic) else {
+                return self.pass_over(message, Count::Unmapped);
+            };
+            (route.worker, Job::Message(message, route))
         };
-        let Some(queue) = self.queues.get(route.worker) else {
-            return self.pass_over(message, Count::Unmapped);
-        };
-        match queue.try_send(Job { message, route }) {
+        // There is a queue for every worker.
+        let Some(queue) = self.queues.0.get(worker) else { return Delivery::Done };
+        match queue.try_send(job) {
             Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => Delivery::Done,
             Err(mpsc::error::TrySendError::Full(job)) => Delivery::Full(Waiting { queue, job }),
         }
+    }
+
+    fn command(&self, message: &RawMessage) -> Option<Command> {
+        let (name, id) = message.topic.strip_prefix(&self.commands)?.split_once('/')?;
+        if id.contains('/') { None } else { Command::parse(&message.topic, name, &message.payload) }
+    }
+
+    /// The worker that has a device: of the topics it was heard on, or of the serial lines.
+    fn owner(&self, device: &str) -> usize {
+        let mut routes = self.routes.values().flatten();
+        let heard = routes.find(|route| *route.device.0 == *device || *route.bare_device.0 == *device);
+        heard.map_or_else(|| self.queues.worker(device), |route| route.worker)
     }
 
     fn pass_over(&self, message: RawMessage, count: Count) -> Delivery<'_> {
@@ -138,8 +216,8 @@ impl Router {
         if let Some(route) = self.routes.get(topic) {
             return route.clone();
         }
-        let workers = self.queues.len();
-        let route = self.streams.iter().find_map(|stream| make_route(stream, topic, workers)).map(Arc::new);
+        let made = self.streams.iter().find_map(|stream| make_route(stream, topic, &self.queues));
+        let route = made.map(Arc::new);
         if self.routes.len() < self.most_routes {
             self.routes.insert(topic.to_owned(), route.clone());
         }
@@ -147,7 +225,7 @@ impl Router {
     }
 }
 
-fn make_route(stream: &Arc<Stream>, topic: &str, workers: usize) -> Option<Route> {
+fn make_route(stream: &Arc<Stream>, topic: &str, queues: &Queues) -> Option<Route> {
     let captures = stream.plan.topic.captures(topic)?;
     let own = topic.strip_prefix(stream.plan.topic.prefix()).unwrap_or(topic).trim_matches('/');
     let (device, bare_device, bare_channel) = match &stream.plan.device {
@@ -172,9 +250,7 @@ fn make_route(stream: &Arc<Stream>, topic: &str, workers: usize) -> Option<Route
     // a topic can stand for a device or for one of its channels, so its first own level decides.
     let key =
         if stream.plan.device.is_some() { device.as_str() } else { own.split('/').next().unwrap_or(own) };
-    let mut hasher = DefaultHasher::new();
-    key.hash(&mut hasher);
-    let worker = hasher.finish().checked_rem(workers as u64).unwrap_or(0) as usize;
+    let worker = queues.worker(key);
     Some(Route {
         stream: stream.clone(),
         device: DeviceId(device.into()),

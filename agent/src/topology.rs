@@ -1,10 +1,12 @@
 //! Makes the channels, spawns the threads, drains them: the only file that does.
 //!
 //! ```text
-//! source ──jobs──> worker 0..n ──findings──> sink
-//!                      └────────records────> store
+//! source ┐                                   ┌> broker
+//!        ├─jobs──> worker 0..n ──findings──> sink ──frames──> line's writer
+//! line's ┘             └────────records────> store
+//! reader
 //! ```
-//! Forward only, every channel bounded. To stop, only the source is told; the rest ends as its input closes.
+//! Forward only, every channel bounded. To stop, only the sources are told; the rest ends as its input closes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,10 +21,11 @@ use tracing::{error, info};
 use crate::check::Plan;
 use crate::ledger::Ledger;
 use crate::mqtt::{self, MqttError, Will};
-use crate::router::{Job, Router, Stream};
+use crate::router::{Job, Queues, Router, Stream};
 use crate::sink::Topics;
 use crate::sink::mqtt::{MqttSink, OFFLINE};
 use crate::source::mqtt::MqttSource;
+use crate::source::serial::SerialSource;
 use crate::store::{Record, Restored, Store};
 use crate::worker::{Finding, Worker};
 
@@ -32,6 +35,10 @@ const JOBS: usize = 4096;
 const BATCH: usize = 256;
 /// Findings on their way to the sink.
 const FINDINGS: usize = 1024;
+/// Frames on their way down to one device: as many as its longest wish for pieces.
+const DOWN: usize = 64;
+/// Between two looks at what waits for an answer.
+const TICK: Duration = Duration::from_millis(250);
 /// How long stopping may take in all.
 const DEADLINE: Duration = Duration::from_millis(4800);
 
@@ -84,7 +91,10 @@ impl Agent {
         let (findings_to, findings) = mpsc::channel(FINDINGS);
         let (records_to, records) = mpsc::channel(plan.gateway.workers);
         let (queues, jobs): (Vec<_>, Vec<_>) = (0..plan.gateway.workers).map(|_| mpsc::channel(JOBS)).unzip();
-        let mut threads = Threads::new(plan.gateway.workers + 3);
+        let queues = Queues::new(queues);
+        let (lines, down): (Vec<_>, Vec<_>) = plan.serials.iter().map(|_| mpsc::channel(DOWN)).unzip();
+        let mut threads = Threads::new(plan.gateway.workers + plan.serials.len() + 3);
+        let (commands, any_command) = (topics.commands(), format!("{}+/+", topics.commands()));
 
         let sink = MqttSink {
             options: egress,
@@ -93,6 +103,7 @@ impl Agent {
             ledger: ledger.clone(),
             health_every: plan.gateway.health,
             events: plan.publish.events,
+            lines,
         };
         let runtime = runtime()?;
         threads.spawn("sink".to_owned(), move || runtime.block_on(sink.run()))?;
@@ -108,10 +119,23 @@ impl Agent {
                 runtime.block_on(work(worker, jobs, findings, records, every));
             })?;
         }
+        for (line, (serial, down)) in plan.serials.iter().zip(down).enumerate() {
+            let source = SerialSource {
+                line,
+                plan: serial.clone(),
+                queues: queues.clone(),
+                down,
+                ledger: ledger.clone(),
+                stop: stopping.clone(),
+            };
+            let runtime = self::runtime()?;
+            threads.spawn(format!("line {}", serial.name), move || runtime.block_on(source.run()))?;
+        }
+        let filters = plan.streams.iter().map(|s| (s.topic.filter().to_owned(), s.qos));
         let source = MqttSource {
             options: ingress,
-            filters: plan.streams.iter().map(|s| (s.topic.filter().to_owned(), s.qos)).collect(),
-            router: Router::new(streams, queues, plan.gateway.max_channels, ledger.clone()),
+            filters: filters.chain([(any_command, 1)]).collect(),
+            router: Router::new(streams, queues, commands, plan.gateway.max_channels, ledger.clone()),
             ledger: ledger.clone(),
             stop: stopping,
         };
@@ -196,11 +220,19 @@ async fn work(
     let mut tick = tokio::time::interval(checkpoint);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     tick.reset();
+    let mut moment = tokio::time::interval(TICK);
+    moment.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             taken = jobs.recv_many(&mut batch, BATCH) => if taken == 0 { break },
             _ = tick.tick() => {
                 let _ = records_to.send(worker.changed()).await;
+            }
+            _ = moment.tick(), if worker.has_links() => {
+                worker.tick(&mut findings);
+                for finding in findings.drain(..) {
+                    let _ = findings_to.send(finding).await;
+                }
             }
         }
         for job in batch.drain(..) {
@@ -213,9 +245,7 @@ async fn work(
                 // The sink drains as long as workers live.
                 let _ = findings_to.send(finding).await;
             }
-            if let Some(ack) = job.message.ack {
-                ack.done();
-            }
+            job.done();
         }
     }
     let _ = records_to.send(worker.changed()).await;

@@ -6,16 +6,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use brooklet_core::alarm::Settings;
+use brooklet_core::frame::Step;
+use brooklet_core::message::{self, Judged, Message};
 use serde::{Deserialize, Serialize};
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use crate::alert::{Alert, Change};
 use crate::check::Plan;
-use crate::decode::Readings;
+use crate::command::{Action, Command, State, Ticket};
+use crate::decode::{self, Readings, Refusal};
 use crate::device::{Channel, ChannelSettings, Device, Outcome, When};
 use crate::ledger::{Count, Ledger};
-use crate::reading::{ChannelId, DeviceId, Name, Timestamp};
-use crate::router::{Job, Stream};
+use crate::link::{Errand, Heard, Link, Task, Way};
+use crate::model::Model;
+use crate::reading::{ChannelId, DeviceId, Name, RawMessage, Timestamp};
+use crate::router::{Job, LineEvent, OnLine, Route};
 use crate::store::{Record, Restored};
 
 /// What a worker has to say.
@@ -25,6 +30,26 @@ pub enum Finding {
     Alert(Change, Box<Alert>),
     /// The level of a channel, if scores are published.
     Score(Box<Score>),
+    /// What became of a command.
+    Command(Box<Ticket>, State),
+    /// A model to be published.
+    Model {
+        /// Whose.
+        device: DeviceId,
+        /// Of which channel.
+        channel: ChannelId,
+        /// Its snapshot.
+        bytes: Vec<u8>,
+    },
+    /// Something for a device.
+    Down {
+        /// Which.
+        device: DeviceId,
+        /// How it is reached.
+        way: Way,
+        /// A frame as it stands on that way.
+        frame: Vec<u8>,
+    },
 }
 
 /// A channel's score at one time.
@@ -54,22 +79,78 @@ pub struct Worker {
     ledger: Arc<Ledger>,
     restored: Arc<Restored>,
     devices: HashMap<Name, Device>,
+    /// Devices that run Brooklet themselves.
+    links: HashMap<Name, Link>,
     readings: Readings,
+}
+
+/// Where readings come from.
+#[derive(Clone, Copy)]
+struct Origin<'a> {
+    /// The stream's or line's place in the plan.
+    position: usize,
+    device: &'a DeviceId,
+    received: Timestamp,
 }
 
 impl Worker {
     /// A worker without devices; channels stored earlier are restored when their first reading comes.
     #[must_use]
     pub fn new(plan: Arc<Plan>, ledger: Arc<Ledger>, restored: Arc<Restored>) -> Self {
-        Self { plan, ledger, restored, devices: HashMap::new(), readings: Readings::new() }
+        Self {
+            plan,
+            ledger,
+            restored,
+            devices: HashMap::new(),
+            links: HashMap::new(),
+            readings: Readings::new(),
+        }
     }
 
     /// Decodes a message, scores and learns its readings, and adds what they say to `findings`.
     pub fn handle(&mut self, job: &Job, findings: &mut Vec<Finding>) {
-        let (message, route) = (&job.message, &job.route);
+        match job {
+            Job::Message(message, route) => self.message(message, route, findings),
+            Job::Command(command, _) => self.command(command, findings),
+            Job::Line(OnLine { line, device, received, event }) => {
+                let (way, position) = (Way::Line(*line), self.plan.streams.len() + line);
+                let from = Origin { position, device, received: *received };
+                match event {
+                    LineEvent::Opened => {
+                        if let Some(link) = self.link(from, way) {
+                            let task = Task::Ask(message::Command::Identify);
+                            link.push(Errand { ticket: None, task }, findings);
+                            self.go_on(device, findings);
+                        }
+                    }
+                    LineEvent::Frame(sequence, message) => {
+                        self.ledger.add(Count::Messages, 1);
+                        self.frame(from, way, *sequence, message, findings);
+                    }
+                    LineEvent::Closed => {
+                        if let Some(link) = self.links.get_mut(&device.0) {
+                            link.lost(way, findings);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn message(&mut self, message: &RawMessage, route: &Route, findings: &mut Vec<Finding>) {
+        let position = route.stream.position;
+        let from = |device| Origin { position, device, received: message.received };
+        let decoder = &route.stream.plan.decoder;
+        match decoder.frame(&message.payload) {
+            Some(Ok((sequence, told))) => {
+                return self.frame(from(&route.device), Way::Mqtt, sequence, &told, findings);
+            }
+            Some(Err(refusal)) => return self.ledger.refuse_message(&message.topic, &refusal),
+            None => {}
+        }
         // The buffer is taken out so that its readings and the devices can be used side by side.
         let mut readings = std::mem::take(&mut self.readings);
-        match route.stream.plan.decoder.decode(&message.payload, &mut readings) {
+        match decoder.decode(&message.payload, &mut readings) {
             Ok(()) => {
                 self.ledger.add(Count::Decoded, 1);
                 self.ledger.add(Count::Readings, readings.len() as u64);
@@ -79,59 +160,254 @@ impl Worker {
                     } else {
                         (&route.device, reading.channel)
                     };
-                    let count = self.step(job, device, channel, reading.value, reading.time, findings);
-                    let before = self.ledger.add(count, 1);
-                    if count != Count::Used && (before + 1).is_power_of_two() {
-                        let (what, times) = (count.name(), before + 1);
-                        let time = reading.time.map(|time| time.to_string());
-                        warn!(%device, channel, time, times, "not learnt, {what}; {}", count.advice());
-                    }
+                    self.step(from(device), channel, reading.value, reading.time, None, findings);
                 }
             }
-            Err(refusal) => {
-                let before = self.ledger.refuse(refusal.name());
-                // The first of each kind is worth a person's attention, and then each power of two.
-                if (before + 1).is_power_of_two() {
-                    warn!(
-                        topic = message.topic,
-                        reason = refusal.name(),
-                        times = before + 1,
-                        "message refused: {refusal}"
-                    );
+            Err(refusal) => self.ledger.refuse_message(&message.topic, &refusal),
+        }
+        self.readings = readings;
+    }
+
+    /// A device's own message.
+    fn frame(
+        &mut self,
+        from: Origin<'_>,
+        way: Way,
+        sequence: u16,
+        message: &Message,
+        findings: &mut Vec<Finding>,
+    ) {
+        let Some(link) = self.link(from, way) else {
+            return self.ledger.refuse_message(&from.device.0, &Refusal::TooManyDevices);
+        };
+        match link.follow(sequence) {
+            Step::Repeat => {
+                self.ledger.add(Count::Repeated, 1);
+                return;
+            }
+            // A device that says hello begins anew.
+            Step::Next { lost } if !matches!(message, Message::Hello(_)) => {
+                self.ledger.add(Count::Lost, u64::from(lost));
+            }
+            Step::Next { .. } | Step::Restarted => {}
+        }
+        let mut readings = std::mem::take(&mut self.readings);
+        readings.clear();
+        match message {
+            Message::Hello(hello) => {
+                self.ledger.add(Count::Decoded, 1);
+                if let Some(link) = self.links.get_mut(&from.device.0) {
+                    greet(link, from.device, hello);
                 }
+            }
+            Message::Judged(judged) => {
+                self.ledger.add(Count::Decoded, 1);
+                self.ledger.add(Count::Readings, 1);
+                let channel = decode::device::channel(&judged.reading.channel);
+                let time = judged.reading.time.map(Timestamp);
+                self.step(from, &channel, judged.reading.value, time, Some(judged), findings);
+            }
+            Message::Reading(_) | Message::Summary(_) => {
+                match decode::device::readings(message, &mut readings) {
+                    Ok(()) => {
+                        self.ledger.add(Count::Decoded, 1);
+                        self.ledger.add(Count::Readings, readings.len() as u64);
+                        for reading in readings.iter() {
+                            self.step(from, reading.channel, reading.value, reading.time, None, findings);
+                        }
+                    }
+                    Err(refusal) => self.ledger.refuse_message(&from.device.0, &refusal),
+                }
+            }
+            answer => {
+                self.ledger.add(Count::Decoded, 1);
+                match self.links.get_mut(&from.device.0).map(|link| link.hear(answer, findings)) {
+                    Some(Heard::Done) => {}
+                    Some(Heard::Unasked) | None => {
+                        self.ledger.add(Count::Unasked, 1);
+                    }
+                    Some(Heard::Fetched(channel, bytes)) => self.fetched(from, &channel, bytes, findings),
+                }
+                self.go_on(from.device, findings);
             }
         }
         self.readings = readings;
     }
 
+    /// The link to a device, made if there is room for one more.
+    fn link(&mut self, from: Origin<'_>, way: Way) -> Option<&mut Link> {
+        if !self.links.contains_key(&from.device.0) {
+            if self.links.len() >= self.plan.gateway.max_channels {
+                return None;
+            }
+            let link = Link::new(from.device.clone(), from.position, from.received);
+            self.links.insert(from.device.0.clone(), link);
+        }
+        let link = self.links.get_mut(&from.device.0)?;
+        link.position = from.position;
+        link.reached(way);
+        Some(link)
+    }
+
+    fn command(&mut self, command: &Command, findings: &mut Vec<Finding>) {
+        self.ledger.add(Count::Commands, 1);
+        let ticket = || Box::new(command.ticket.clone());
+        let device = DeviceId(command.device.as_str().into());
+        let task = match &command.action {
+            Err(why) => return findings.push(Finding::Command(ticket(), State::Failed(why.clone()))),
+            Ok(Action::Publish(channel)) => {
+                let state = match self.snapshot(&device, channel) {
+                    Ok(bytes) => {
+                        findings.push(model(&device, channel, bytes));
+                        State::Successful
+                    }
+                    Err(why) => State::Failed(why),
+                };
+                return findings.push(Finding::Command(ticket(), state));
+            }
+            Ok(Action::Ask(ask)) => Task::Ask(ask.clone()),
+            Ok(Action::Send(channel)) => Task::Send(channel.clone()),
+            Ok(Action::Fetch(channel)) => Task::Fetch(channel.clone()),
+        };
+        let Some(link) = self.links.get_mut(&device.0) else {
+            let why = format!("no device called {device} that takes commands has been heard of");
+            return findings.push(Finding::Command(ticket(), State::Failed(why)));
+        };
+        link.push(Errand { ticket: Some(command.ticket.clone()), task }, findings);
+        self.go_on(&device, findings);
+    }
+
+    /// Begins what waits for a device, if nothing is under way there.
+    fn go_on(&mut self, device: &DeviceId, findings: &mut Vec<Finding>) {
+        while let Some(errand) = self.links.get_mut(&device.0).and_then(Link::next) {
+            let model = match &errand.task {
+                Task::Send(channel) => self.snapshot(device, channel),
+                Task::Ask(_) | Task::Fetch(_) => Ok(Vec::new()),
+            };
+            match (model, self.links.get_mut(&device.0)) {
+                (Ok(model), Some(link)) => link.begin(errand, model, findings),
+                (Err(why), _) => {
+                    if let Some(ticket) = errand.ticket {
+                        findings.push(Finding::Command(Box::new(ticket), State::Failed(why)));
+                    }
+                }
+                (_, None) => return,
+            }
+        }
+    }
+
+    /// The gateway's model of a channel, as bytes.
+    fn snapshot(&mut self, device: &DeviceId, channel: &str) -> Result<Vec<u8>, String> {
+        let name = decode::device::channel(channel);
+        let known = self.devices.get_mut(&device.0).and_then(|known| known.channel_mut(&name));
+        if let Some((_, channel)) = known {
+            return channel.snapshot().map_err(|error| error.to_string());
+        }
+        // Learnt before this run, and not heard of since.
+        let saved = self.restored.get(device, &ChannelId((*name).into()));
+        let saved = saved.ok_or_else(|| format!("the gateway has learnt no channel {name} of {device}"))?;
+        let digest = ChannelSettings::default().digest();
+        Model::load(&saved.snapshot, digest).map_err(|error| error.to_string())?;
+        Ok(saved.snapshot)
+    }
+
+    /// A device's model is here: checked, published, and gone on with.
+    fn fetched(&mut self, from: Origin<'_>, channel: &str, bytes: Vec<u8>, findings: &mut Vec<Finding>) {
+        let name = decode::device::channel(channel);
+        let state = match Model::load(&bytes, ChannelSettings::default().digest()) {
+            Err(error) => State::Failed(format!("the device's model is not taken: {error}")),
+            Ok(loaded) => {
+                findings.push(model(from.device, channel, bytes));
+                // Where no task covers the channel it is only published.
+                let _ = self.make_sure(from, &name);
+                let known = self.devices.get_mut(&from.device.0).and_then(|known| known.channel_mut(&name));
+                if let Some((_, channel)) = known
+                    && let Some((change, alert)) = channel.adopt(loaded)
+                {
+                    findings.push(Finding::Alert(change, alert));
+                }
+                State::Successful
+            }
+        };
+        if let Some(link) = self.links.get_mut(&from.device.0) {
+            link.finish(state, findings);
+        }
+    }
+
+    /// A moment has passed.
+    pub fn tick(&mut self, findings: &mut Vec<Finding>) {
+        let busy: Vec<Name> =
+            self.links.iter().filter(|(_, link)| link.is_busy()).map(|(name, _)| name.clone()).collect();
+        for name in busy {
+            if let Some(link) = self.links.get_mut(&name) {
+                link.tick(findings);
+            }
+            self.go_on(&DeviceId(name), findings);
+        }
+    }
+
+    /// There are devices that may be waited for, so that [`tick`](Self::tick) is to be called.
+    #[must_use]
+    pub fn has_links(&self) -> bool {
+        !self.links.is_empty()
+    }
+
+    /// Makes or restores a channel that is not there.
+    fn make_sure(&mut self, from: Origin<'_>, channel: &str) -> Result<(), Count> {
+        let known = self.devices.get_mut(&from.device.0);
+        if known.is_some_and(|known| known.channel_mut(channel).is_some()) {
+            return Ok(());
+        }
+        // Nothing is remembered of what is not taken: names are free to invent for whoever sends them.
+        let channel = open(&self.plan, &self.ledger, &self.restored, from, channel)?;
+        let device = from.device.clone();
+        self.devices.entry(device.0.clone()).or_insert_with(|| Device::new(device)).insert(channel);
+        Ok(())
+    }
+
+    /// One reading: used, or counted under the reason why not.
     fn step(
         &mut self,
-        job: &Job,
-        device: &DeviceId,
+        from: Origin<'_>,
         channel: &str,
         value: f32,
         time: Option<Timestamp>,
+        judged: Option<&Judged>,
+        findings: &mut Vec<Finding>,
+    ) {
+        let count = self.learn(from, channel, value, time, judged, findings);
+        let before = self.ledger.add(count, 1);
+        if count != Count::Used && (before + 1).is_power_of_two() {
+            let (what, times, device) = (count.name(), before + 1, from.device);
+            let time = time.map(|time| time.to_string());
+            warn!(%device, channel, time, times, "not learnt, {what}; {}", count.advice());
+        }
+    }
+
+    fn learn(
+        &mut self,
+        from: Origin<'_>,
+        channel: &str,
+        value: f32,
+        time: Option<Timestamp>,
+        judged: Option<&Judged>,
         findings: &mut Vec<Finding>,
     ) -> Count {
-        let received = job.message.received;
-        if time.is_some_and(|time| time.0 > received.0.saturating_add(millis(self.plan.gateway.max_future))) {
+        let latest = from.received.0.saturating_add(millis(self.plan.gateway.max_future));
+        if time.is_some_and(|time| time.0 > latest) {
             return Count::Future;
         }
-        let known = self.devices.get_mut(&device.0).is_some_and(|known| known.channel_mut(channel).is_some());
-        if !known {
-            // Nothing is remembered of what is not taken: names are free to invent for whoever sends them.
-            match open(&self.plan, &self.ledger, &self.restored, job, device, channel) {
-                Ok(channel) => {
-                    let device =
-                        self.devices.entry(device.0.clone()).or_insert_with(|| Device::new(device.clone()));
-                    device.insert(channel);
-                }
-                Err(count) => return count,
-            }
+        if let Err(count) = self.make_sure(from, channel) {
+            return count;
         }
-        let known = self.devices.get_mut(&device.0).and_then(|known| known.channel_mut(channel));
+        let known = self.devices.get_mut(&from.device.0).and_then(|known| known.channel_mut(channel));
         let Some((device, channel)) = known else { return Count::OverCap };
-        match channel.step(device, value, time.map_or(When::Arrived(received), When::Own)) {
+        let when = time.map_or(When::Arrived(from.received), When::Own);
+        let outcome = match judged {
+            None => channel.step(device, value, when),
+            Some(Judged { verdict, because, .. }) => channel.judged(device, value, when, *verdict, *because),
+        };
+        match outcome {
             Outcome::Late => Count::Late,
             Outcome::Duplicate => Count::Duplicate,
             Outcome::NonFinite => Count::NonFinite,
@@ -153,7 +429,7 @@ impl Worker {
                         score: used.verdict.score,
                         level: used.verdict.level,
                         firing: channel.alert().is_some(),
-                        ready: channel.is_ready(),
+                        ready: judged.is_some() || channel.is_ready(),
                     })));
                 }
                 Count::Used
@@ -161,14 +437,19 @@ impl Worker {
         }
     }
 
-    /// The records of the channels whose alerts began or ended: what is told must not be forgotten.
+    /// The records of the channels whose alerts began or ended, or whose models came from their devices: what is told must
+    /// not be forgotten.
     #[must_use]
     pub fn told(&mut self, findings: &[Finding]) -> Vec<Record> {
         let mut records = Vec::new();
         for finding in findings {
-            if let Finding::Alert(Change::Fired | Change::Resolved, alert) = finding
-                && let Some(device) = self.devices.get_mut(&alert.device.0)
-                && let Some((device, channel)) = device.channel_mut(&alert.channel.0)
+            let (device, channel) = match finding {
+                Finding::Alert(Change::Fired | Change::Resolved, alert) => (&alert.device, &alert.channel),
+                Finding::Model { device, channel, .. } => (device, channel),
+                _ => continue,
+            };
+            if let Some(device) = self.devices.get_mut(&device.0)
+                && let Some((device, channel)) = device.channel_mut(&channel.0)
                 && let Ok(saved) = channel.save()
             {
                 records.push(Record { device: device.clone(), channel: channel.name().clone(), saved });
@@ -202,14 +483,39 @@ fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
+/// Notes that a device said what it is.
+fn greet(link: &mut Link, device: &DeviceId, hello: &message::Hello) {
+    if std::mem::replace(&mut link.greeted, true) {
+        return;
+    }
+    let (name, version, mode) = (hello.device.as_str(), hello.version, hello.mode);
+    info!(%device, version, ?mode, "a device says hello");
+    if *device.0 != *name {
+        warn!("the device {device} calls itself {name}; commands reach it as {device}");
+    }
+    if version != message::VERSION {
+        let own = message::VERSION;
+        warn!(
+            "{device} speaks version {version} of the messages, this agent {own}: update the older of them"
+        );
+    }
+}
+
+fn model(device: &DeviceId, channel: &str, bytes: Vec<u8>) -> Finding {
+    let channel = ChannelId((*decode::device::channel(channel)).into());
+    Finding::Model { device: device.clone(), channel, bytes }
+}
+
 /// What the first task that covers a channel says about it.
-fn settings(plan: &Plan, stream: &Stream, channel: &str) -> Option<ChannelSettings> {
-    let task = plan.tasks.iter().find(|task| task.covers(stream.position, channel))?;
+fn settings(plan: &Plan, position: usize, channel: &str) -> Option<ChannelSettings> {
+    let task = plan.tasks.iter().find(|task| task.covers(position, channel))?;
+    let mut configured =
+        plan.streams.get(position).into_iter().flat_map(|stream| stream.channels.iter().flatten());
     let alarm =
         Settings { threshold: task.threshold.unwrap_or(Settings::DEFAULT.threshold), warm_up: task.warm_up };
     Some(ChannelSettings {
         alarm,
-        unit: stream.unit(channel),
+        unit: configured.find(|plan| plan.name == channel).and_then(|plan| plan.unit.clone()),
         update_every: millis(plan.alert.update),
         ..ChannelSettings::default()
     })
@@ -220,11 +526,11 @@ fn open(
     plan: &Plan,
     ledger: &Ledger,
     restored: &Restored,
-    job: &Job,
-    device: &DeviceId,
+    from: Origin<'_>,
     channel: &str,
 ) -> Result<Channel, Count> {
-    let Some(settings) = settings(plan, &job.route.stream, channel) else { return Err(Count::Unwatched) };
+    let device = from.device;
+    let Some(settings) = settings(plan, from.position, channel) else { return Err(Count::Unwatched) };
     let settings = Arc::new(settings);
     if ledger.add(Count::Channels, 1) >= plan.gateway.max_channels as u64 {
         // Taken back, so that the gauge tells what there is.

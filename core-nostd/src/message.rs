@@ -219,7 +219,8 @@ impl Default for Summarizer {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
-    /// Tells requests apart; a device answers a repeated one again, without doing it again.
+    /// Tells requests apart; a device answers a repeated one again, without doing it again. What belongs to a transfer
+    /// ([`Command::Want`], [`Command::Piece`]) carries the number of the request that began it.
     pub number: u16,
     /// What to do.
     pub command: Command,

@@ -189,8 +189,8 @@ fn write<'a>(
 /// # Errors
 /// Any but [`Error::NoRoom`]; the checks go from the outside in.
 pub fn load<T: Snapshot>(bytes: &[u8], digest: u32) -> Result<T, Error> {
-    let (state, header) = read::<T>(bytes, T::KIND, digest)?;
-    accept(state, &header)
+    let (state, header) = open(bytes, T::KIND, digest)?;
+    read(state, &header)
 }
 
 /// Reads what [`save_row`] wrote, or a family's [`save`] of a learner that is its row `tag`.
@@ -207,11 +207,12 @@ pub fn load<T: Snapshot>(bytes: &[u8], digest: u32) -> Result<T, Error> {
 /// # Errors
 /// As [`load`]; [`Error::WrongShape`] for another row.
 pub fn load_row<T: Snapshot>(bytes: &[u8], tag: u32, digest: u32) -> Result<T, Error> {
-    let ((found, state), header) = read::<(u32, T)>(bytes, T::KIND, digest)?;
-    if found != tag {
-        return Err(Error::WrongShape(header.shape));
+    let (state, header) = open(bytes, T::KIND, digest)?;
+    match postcard::take_from_bytes(state) {
+        Ok((found, state)) if found == tag => read(state, &header),
+        Ok::<(u32, _), _>(_) => Err(Error::WrongShape(header.shape)),
+        Err(_) => Err(Error::Invalid),
     }
-    accept(state, &header)
 }
 
 /// Stands for a learner chosen by its name alone: the digest under which gateways and devices exchange its snapshots.
@@ -223,7 +224,8 @@ pub const fn digest(learner: &str) -> u32 {
     CRC.checksum(learner.as_bytes())
 }
 
-fn read<T: DeserializeOwned>(bytes: &[u8], kind: u16, digest: u32) -> Result<(T, Header), Error> {
+/// Checks all but the state itself.
+fn open(bytes: &[u8], kind: u16, digest: u32) -> Result<(&[u8], Header), Error> {
     let (header, state) = bytes.split_first_chunk::<HEADER>().ok_or(Error::Truncated)?;
     let header = Header::from_bytes(header)?;
     let length = header.length as usize;
@@ -240,13 +242,14 @@ fn read<T: DeserializeOwned>(bytes: &[u8], kind: u16, digest: u32) -> Result<(T,
     if header.digest != digest {
         return Err(Error::WrongDigest(header.digest));
     }
-    // A type of another size seldom reads to its end, and never beyond it.
-    let (state, rest) = postcard::take_from_bytes(state).map_err(|_| Error::Invalid)?;
-    if rest.is_empty() { Ok((state, header)) } else { Err(Error::WrongShape(header.shape)) }
+    Ok((state, header))
 }
 
-fn accept<T: Snapshot>(state: T, header: &Header) -> Result<T, Error> {
-    if state.shape() != header.shape {
+// The state is moved as little as can be: it lies on small stacks.
+fn read<T: Snapshot>(bytes: &[u8], header: &Header) -> Result<T, Error> {
+    // A type of another size seldom reads to its end, and never beyond it.
+    let (state, rest) = postcard::take_from_bytes::<T>(bytes).map_err(|_| Error::Invalid)?;
+    if !rest.is_empty() || state.shape() != header.shape {
         return Err(Error::WrongShape(header.shape));
     }
     if state.is_valid() { Ok(state) } else { Err(Error::Invalid) }

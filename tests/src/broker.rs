@@ -137,7 +137,11 @@ fn mosquitto() -> PathBuf {
 
 /// A port that nobody has. Below the range from which the system takes the ports of outgoing connections: none of
 /// those can take it while a broker is away, and a client that tries it cannot be connected to itself.
-fn free_port() -> u16 {
+///
+/// # Panics
+/// If there is none.
+#[must_use]
+pub fn free_port() -> u16 {
     const FIRST: u16 = 20_000;
     const COUNT: u16 = 12_000;
     static NEXT: AtomicU16 = AtomicU16::new(0);

@@ -88,6 +88,18 @@ impl Child {
         status
     }
 
+    /// The memory that it has, in KiB.
+    ///
+    /// # Panics
+    /// If there is no such process any more.
+    #[must_use]
+    pub fn memory(&self) -> u64 {
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("a process");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
+        line.split_whitespace().next().and_then(|size| size.parse().ok()).expect("a number")
+    }
+
     /// True if it has not ended.
     ///
     /// # Panics

@@ -23,6 +23,8 @@ pub struct Message {
     pub topic: String,
     /// Its payload, as text.
     pub payload: String,
+    /// The payload as it was.
+    pub bytes: Vec<u8>,
     /// Delivered because it was retained.
     pub retained: bool,
 }
@@ -95,6 +97,7 @@ impl Client {
                     Ok(Event::Incoming(Packet::Publish(publish))) => inbox.push(Message {
                         topic: String::from_utf8_lossy(&publish.topic).into_owned(),
                         payload: String::from_utf8_lossy(&publish.payload).into_owned(),
+                        bytes: publish.payload.to_vec(),
                         retained: publish.retain,
                     }),
                     Ok(_) => {}
@@ -226,8 +229,8 @@ impl Counts {
     /// If the counts do not add up.
     pub fn assert_complete(&self) {
         let sum = |names: &[&str]| names.iter().map(|name| self.get(name)).sum::<u64>();
-        let messages =
-            ["decoded", "refused", "retained", "own", "unmapped"].map(|name| format!("messages_{name}"));
+        let messages = ["decoded", "refused", "repeated", "commands", "retained", "own", "unmapped"];
+        let messages = messages.map(|name| format!("messages_{name}"));
         let readings = ["used", "late", "duplicate", "future", "non_finite", "unwatched", "over_cap"];
         let readings = readings.map(|name| format!("readings_{name}"));
         let (messages, readings) =

@@ -6,12 +6,14 @@
 //! broker   mosquitto on a port of its own       agent   the `brooklet` binary
 //! client   publishes readings, watches alerts   signal  readings with and without faults
 //! build    programs under test                  qemu    firmware on an emulated board
+//! board    a device of its own mind on a line over TCP
 //! ```
 //! Nothing here sleeps to let something happen: everything waits for a condition, with a deadline. What fails says
 //! what it waited for, and prints the logs of the processes it had started.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop where it fails")]
 
 pub mod agent;
+pub mod board;
 pub mod broker;
 pub mod build;
 pub mod child;

@@ -132,6 +132,30 @@ fn password(
     credential.exists().then(|| Secret::file(credential, credentials))
 }
 
+/// `host`, `host:port` or `[IPv6 address]:port`, taken apart.
+pub(super) fn host_and_port(text: &str) -> Result<(String, Option<u16>), &'static str> {
+    let (host, port) = match text.strip_prefix('[') {
+        Some(rest) => match rest.split_once(']') {
+            Some((host, port)) if host.parse::<Ipv6Addr>().is_ok() => (host, port),
+            _ => return Err("not an IPv6 address in brackets"),
+        },
+        None => text.split_at(text.find(':').unwrap_or(text.len())),
+    };
+    let port = match port.strip_prefix(':').map(str::parse::<u16>) {
+        None if port.is_empty() => None,
+        Some(Ok(port)) if port > 0 => Some(port),
+        _ if port.matches(':').count() > 1 => {
+            return Err("an IPv6 address needs brackets, such as [::1]:1883");
+        }
+        _ => return Err("the port must be 1 to 65535"),
+    };
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
+    if host.is_empty() || host.len() > 253 || !host.chars().all(fits) {
+        return Err("not the name or address of a host");
+    }
+    Ok((host.to_owned(), port))
+}
+
 #[derive(Debug, PartialEq, Eq)]
 struct Url {
     host: String,
@@ -169,32 +193,8 @@ impl Url {
         if rest.contains(['/', '?', '#']) {
             return bad("a broker's URL ends after the port", None);
         }
-        let (host, port) = match rest.strip_prefix('[') {
-            Some(rest) => match rest.split_once(']') {
-                Some((host, port)) if host.parse::<Ipv6Addr>().is_ok() => (host, port),
-                _ => return bad("not an IPv6 address in brackets", None),
-            },
-            None => rest.split_at(rest.find(':').unwrap_or(rest.len())),
-        };
-        let port = match port.strip_prefix(':').map(str::parse::<u16>) {
-            None if port.is_empty() => {
-                if tls {
-                    8883
-                } else {
-                    1883
-                }
-            }
-            Some(Ok(port)) if port > 0 => port,
-            _ if port.matches(':').count() > 1 => {
-                return bad("an IPv6 address needs brackets", Some("such as mqtt://[::1]:1883"));
-            }
-            _ => return bad("the port must be 1 to 65535", None),
-        };
-        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
-        if host.is_empty() || host.len() > 253 || !host.chars().all(fits) {
-            return bad("not the name or address of a host", None);
-        }
-        Ok(Self { host: host.to_owned(), port, tls })
+        let (host, port) = host_and_port(rest).map_err(|why| (why.to_owned(), None))?;
+        Ok(Self { host, port: port.unwrap_or(if tls { 8883 } else { 1883 }), tls })
     }
 
     fn is_loopback(&self) -> bool {

@@ -21,11 +21,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use plan::{
-    AlertPlan, Broker, ChannelPlan, DeviceTemplate, GatewayPlan, Glob, Identity, Learn, Plan, PublishPlan,
-    StreamPlan, TaskPlan, Tls,
+    AlertPlan, Broker, ChannelPlan, DeviceTemplate, GatewayPlan, Glob, Identity, Learn, Plan, Port,
+    PublishPlan, SerialPlan, StreamPlan, TaskPlan, Tls,
 };
 pub(crate) use problem::nearest;
 pub use problem::{Problem, Problems};
+pub(crate) use resolve::no_level;
 pub use secret::Secret;
 pub use topic::{BadTopic, Captures, TopicPattern};
 

@@ -19,8 +19,11 @@ pub struct Plan {
     pub alert: AlertPlan,
     /// What is published besides alerts.
     pub publish: PublishPlan,
-    /// What to subscribe to; at least one, in the order of the files.
+    /// What to subscribe to, in the order of the files.
     pub streams: Vec<StreamPlan>,
+    /// Devices on lines, in the order of the files; with the streams at least one. Their positions follow those of the
+    /// streams.
+    pub serials: Vec<SerialPlan>,
     /// What to learn; at least one.
     pub tasks: Vec<TaskPlan>,
 }
@@ -120,6 +123,47 @@ pub struct StreamPlan {
     pub channels: Option<Vec<ChannelPlan>>,
 }
 
+/// A device on a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SerialPlan {
+    /// Unique among streams and lines.
+    pub name: String,
+    /// Where the line is.
+    pub port: Port,
+    /// The device's name, a valid topic level.
+    pub device: String,
+    /// The device is called so whatever it says itself.
+    pub named: bool,
+}
+
+/// Where a line is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Port {
+    /// A serial port.
+    Tty {
+        /// Its file.
+        path: PathBuf,
+        /// Bits a second.
+        baud: u32,
+    },
+    /// A TCP connection to an emulator or a terminal server.
+    Tcp {
+        /// Name or address, an IPv6 address without its brackets.
+        host: String,
+        /// TCP port, not 0.
+        port: u16,
+    },
+}
+
+impl std::fmt::Display for Port {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tty { path, .. } => write!(f, "{}", path.display()),
+            Self::Tcp { host, port } => write!(f, "tcp://{host}:{port}"),
+        }
+    }
+}
+
 /// One channel of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChannelPlan {
@@ -159,7 +203,7 @@ pub struct TaskPlan {
     pub name: String,
     /// What to learn.
     pub learn: Learn,
-    /// Positions in [`Plan::streams`], at least one.
+    /// Positions in [`Plan::streams`], and behind those in [`Plan::serials`], at least one.
     pub streams: Vec<usize>,
     /// Which channels; all if `None`.
     pub channels: Option<Vec<Glob>>,

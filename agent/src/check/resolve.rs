@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use super::broker;
 use super::plan::{
-    AlertPlan, ChannelPlan, DeviceTemplate, GatewayPlan, Glob, Part, Plan, PublishPlan, StreamPlan, TaskPlan,
+    AlertPlan, ChannelPlan, DeviceTemplate, GatewayPlan, Glob, Part, Plan, Port, PublishPlan, SerialPlan,
+    StreamPlan, TaskPlan,
 };
 use super::problem::did_you_mean;
 use super::topic::TopicPattern;
 use super::tree::{Env, Path, Tree};
-use crate::config::{Channel, Config, Gateway, Learn, Payload, Stream, Task, Within};
+use crate::config::{Channel, Config, Gateway, Learn, Payload, Serial, Stream, Task, Within};
 use crate::decode::{Decoder, Field, JsonPlan, MAX_FIELDS};
 
 /// Resolves a configuration, reporting everything wrong; the plan counts only if nothing was.
@@ -19,25 +20,29 @@ pub(super) fn plan(tree: &mut Tree, env: &Env, folder: &FilePath, config: &Confi
     let gateway = gateway(tree, env, folder, &config.gateway);
     let broker = broker::resolve(tree, env, folder, &gateway.name, &config.mqtt);
 
-    unique(tree, "stream", config.streams.iter().map(|stream| stream.name.as_str()));
-    unique(tree, "task", config.tasks.iter().map(|task| task.name.as_str()));
+    let streams = config.streams.iter().map(|stream| ("stream", stream.name.as_str()));
+    let serials = config.serials.iter().map(|serial| ("serial", serial.name.as_str()));
+    unique(tree, streams.chain(serials));
+    unique(tree, config.tasks.iter().map(|task| ("task", task.name.as_str())));
     let nothing = Path::of("stream");
-    if config.streams.is_empty() && !tree.partial && !tree.is_hole(&nothing) {
+    let holes = tree.is_hole(&nothing) || tree.is_hole(&Path::of("serial"));
+    if config.streams.is_empty() && config.serials.is_empty() && !tree.partial && !holes {
         tree.report(
             &nothing,
             "there is nothing to subscribe to",
-            Some("add a [[stream]] with name and topic".into()),
+            Some("add a [[stream]] with name and topic, or a [[serial]] with name and port".into()),
         );
     }
     // All of them, even after one that does not resolve.
     let streams: Vec<_> = config.streams.iter().enumerate().map(|(i, one)| stream(tree, i, one)).collect();
+    let serials: Vec<_> = config.serials.iter().enumerate().map(|(i, one)| serial(tree, i, one)).collect();
     let mut tasks: Vec<_> =
         config.tasks.iter().enumerate().map(|(i, one)| task(tree, config, i, one)).collect();
     if tasks.is_empty() {
         tasks.push(TaskPlan {
             name: "anomaly".to_owned(),
             learn: Learn::Anomaly,
-            streams: (0..streams.len()).collect(),
+            streams: (0..streams.len() + serials.len()).collect(),
             channels: None,
             threshold: config.alert.threshold.map(|threshold| threshold.get()),
             warm_up: None,
@@ -52,6 +57,7 @@ pub(super) fn plan(tree: &mut Tree, env: &Env, folder: &FilePath, config: &Confi
             events: config.publish.events,
         },
         streams: streams.into_iter().collect::<Option<_>>()?,
+        serials: serials.into_iter().collect::<Option<_>>()?,
         tasks,
     })
 }
@@ -118,6 +124,40 @@ fn stream(tree: &mut Tree, i: usize, stream: &Stream) -> Option<StreamPlan> {
     })
 }
 
+fn serial(tree: &mut Tree, i: usize, serial: &Serial) -> Option<SerialPlan> {
+    let here = Path::of("serial").index(i);
+    let port = match serial.port.split_once("://") {
+        None if serial.port.is_empty() => Err("cannot be empty"),
+        None => Ok(Port::Tty {
+            path: PathBuf::from(&serial.port),
+            baud: u32::try_from(serial.baud.get()).unwrap_or(u32::MAX),
+        }),
+        Some(("tcp", address)) => broker::host_and_port(address)
+            .and_then(|(host, port)| Ok(Port::Tcp { host, port: port.ok_or("the port is missing")? })),
+        Some(_) => Err("unknown scheme"),
+    };
+    if let Err(why) = port
+        && !tree.is_hole(&here.key("port"))
+    {
+        let help = "such as \"/dev/ttyACM0\" or \"tcp://127.0.0.1:7000\"";
+        tree.report(&here.key("port"), why, Some(help.into()));
+    }
+    // An empty name is told as such.
+    for (key, text) in
+        [("name", Some(&serial.name).filter(|name| !name.is_empty())), ("device", serial.device.as_ref())]
+    {
+        if let Some(why) = text.and_then(|text| no_level(text)) {
+            tree.report(&here.key(key), why, None);
+        }
+    }
+    Some(SerialPlan {
+        name: serial.name.clone(),
+        port: port.ok()?,
+        device: serial.device.as_ref().unwrap_or(&serial.name).clone(),
+        named: serial.device.is_some(),
+    })
+}
+
 /// "Not set" is fine and stays; "set, but wrong" makes the whole `None`.
 #[allow(clippy::option_option, reason = "not set, wrong, and right are three things")]
 fn transposed<T>(value: Option<Option<T>>) -> Option<Option<T>> {
@@ -144,6 +184,10 @@ fn decoder(tree: &mut Tree, here: &Path, stream: &Stream) -> Option<Decoder> {
     }
     match (&stream.channels, stream.payload) {
         (None, _) => {}
+        (Some(_), Payload::Brooklet) => {
+            let help = "a device names its channels itself: leave it out";
+            tree.report(&at_channels, "frames of devices have no JSON pointers", Some(help.into()));
+        }
         (Some(_), Payload::Number) => {
             let help = "for a JSON number write payload = \"json\" and at = \"\"";
             tree.report(
@@ -164,6 +208,8 @@ fn decoder(tree: &mut Tree, here: &Path, stream: &Stream) -> Option<Decoder> {
     if let Some(time) = &stream.time {
         if stream.payload == Payload::Number {
             tree.report(&at_time, "a payload that is one number has no time in it", None);
+        } else if stream.payload == Payload::Brooklet {
+            tree.report(&at_time, "frames of devices carry their time themselves", None);
         } else if time.is_empty() {
             tree.report(&at_time, "points at the whole payload", Some("such as \"/ts\"".into()));
         } else if let Err(why) = JsonPlan::new(vec![Field::new("x", "")], Some(time)) {
@@ -175,6 +221,7 @@ fn decoder(tree: &mut Tree, here: &Path, stream: &Stream) -> Option<Decoder> {
     }
     match stream.payload {
         Payload::Number => Some(Decoder::Number),
+        Payload::Brooklet => Some(Decoder::Brooklet),
         Payload::Auto if fields.is_empty() => Some(Decoder::Auto),
         // The same mistakes were told above, each at its own place.
         Payload::Auto | Payload::Json => {
@@ -228,20 +275,26 @@ fn task(tree: &mut Tree, config: &Config, i: usize, task: &Task) -> TaskPlan {
     if task.learn != Learn::Anomaly {
         tree.report(&here.key("learn"), "not available in this version", Some("use \"anomaly\"".into()));
     }
+    // Lines are counted on from the streams.
+    let names: Vec<&str> = config
+        .streams
+        .iter()
+        .map(|stream| stream.name.as_str())
+        .chain(config.serials.iter().map(|serial| serial.name.as_str()))
+        .collect();
     let streams: Vec<usize> = match &task.stream {
-        None => (0..config.streams.len()).collect(),
-        Some(name) => (0..config.streams.len()).filter(|i| config.streams[*i].name == *name).collect(),
+        None => (0..names.len()).collect(),
+        Some(name) => (0..names.len()).filter(|i| names[*i] == *name).collect(),
     };
     if let (Some(name), []) = (&task.stream, streams.as_slice()) {
-        let name_unknown = |i| tree.is_hole(&Path::of("stream").index(i).key("name"));
-        let sure = !tree.partial && !tree.is_hole(&Path::of("stream"));
-        if sure && !(0..config.streams.len()).any(name_unknown) {
-            let known = || config.streams.iter().map(|stream| stream.name.as_str());
-            let all = || {
-                (!config.streams.is_empty())
-                    .then(|| format!("known: {}", known().collect::<Vec<_>>().join(", ")))
-            };
-            let help = did_you_mean(name, known()).or_else(all);
+        let unknown = |kind: &str, count: usize| {
+            tree.is_hole(&Path::of(kind))
+                || (0..count).any(|i| tree.is_hole(&Path::of(kind).index(i).key("name")))
+        };
+        let unsure = unknown("stream", config.streams.len()) || unknown("serial", config.serials.len());
+        if !tree.partial && !unsure {
+            let all = || (!names.is_empty()).then(|| format!("known: {}", names.join(", ")));
+            let help = did_you_mean(name, names.iter().copied()).or_else(all);
             tree.report(&here.key("stream"), format!("there is no stream `{name}`"), help);
         }
     }
@@ -252,7 +305,8 @@ fn task(tree: &mut Tree, config: &Config, i: usize, task: &Task) -> TaskPlan {
             tree.report(&path, "names no channel", Some("leave it out to take all of them".into()));
         }
         // Only where every stream lists its channels is it known which ones there will be.
-        let listed: Option<Vec<_>> = streams.iter().map(|i| config.streams[*i].channels.as_ref()).collect();
+        let listed: Option<Vec<_>> =
+            streams.iter().map(|i| config.streams.get(*i)?.channels.as_ref()).collect();
         let known: Vec<&str> =
             listed.iter().flatten().flat_map(|all| all.keys().map(String::as_str)).collect();
         let unsure = streams.iter().any(|i| tree.is_hole(&Path::of("stream").index(*i).key("channels")));
@@ -276,27 +330,30 @@ fn task(tree: &mut Tree, config: &Config, i: usize, task: &Task) -> TaskPlan {
     }
 }
 
-/// Names of one kind must differ: the later one is reported, with the place of the earlier.
-fn unique<'a>(tree: &mut Tree, kind: &str, names: impl Iterator<Item = &'a str>) {
+/// Names, each with its kind, must differ: the later one is reported, with the place of the earlier.
+fn unique<'a>(tree: &mut Tree, names: impl Iterator<Item = (&'static str, &'a str)>) {
     let mut seen = BTreeMap::new();
-    for (i, name) in names.enumerate() {
-        let path = Path::of(kind).index(i).key("name");
+    let mut counts = BTreeMap::new();
+    for (kind, name) in names {
+        let i: &mut usize = counts.entry(kind).or_default();
+        let path = Path::of(kind).index(*i).key("name");
+        *i += 1;
         if tree.is_hole(&path) {
             continue;
         }
         if name.is_empty() {
             tree.report(&path, "cannot be empty", None);
-        } else if let Some(first) = seen.get(name) {
+        } else if let Some((other, first)) = seen.get(name) {
             let first = tree.whereabouts(first);
-            tree.report(&path, format!("another {kind} is called `{name}`"), Some(format!("see {first}")));
+            tree.report(&path, format!("another {other} is called `{name}`"), Some(format!("see {first}")));
         } else {
-            seen.insert(name, path);
+            seen.insert(name, (kind, path));
         }
     }
 }
 
 /// Why `text` cannot be one level of a topic, if so.
-fn no_level(text: &str) -> Option<&'static str> {
+pub(crate) fn no_level(text: &str) -> Option<&'static str> {
     let odd = |c: char| c.is_control() || matches!(c, '/' | '+' | '#');
     match text {
         "" => Some("cannot be empty"),

@@ -270,7 +270,8 @@ fn what_is_required_is_missed() {
         problems_of("[gateway]\n"),
         [
             "brooklet.toml:1:1: mqtt: missing, and there is no default",
-            "brooklet.toml:1:1: stream: there is nothing to subscribe to; add a [[stream]] with name and topic",
+            "brooklet.toml:1:1: stream: there is nothing to subscribe to; add a [[stream]] with name and topic, \
+             or a [[serial]] with name and port",
         ]
     );
     let problems = problems(&[], &[]);
@@ -473,4 +474,52 @@ fn without_a_file_the_arguments_are_enough() {
     assert!(lines[2].starts_with("--broker: mqtt.url: a broker on another host"), "{}", lines[2]);
     let allowed = [("BROOKLET_MQTT__INSECURE".to_owned(), "true".to_owned())];
     assert!(zero_config_with(Some("mqtt://far"), &[], allowed).is_ok());
+}
+
+#[test]
+fn lines_are_taken_apart_and_tasks_find_them() {
+    let plan = plan(
+        "[mqtt]\nurl = 'mqtt://localhost'\n\
+         [[serial]]\nname = 'bench'\nport = '/dev/ttyACM0'\n\
+         [[serial]]\nname = 'lab'\nport = 'tcp://[::1]:7000'\ndevice = 'pico-1'\n\
+         [[task]]\nname = 't'\nstream = 'lab'\nchannels = ['a']",
+        &[],
+    );
+    let [bench, lab] = plan.serials.as_slice() else { panic!("{:?}", plan.serials) };
+    assert_eq!(bench.port, Port::Tty { path: "/dev/ttyACM0".into(), baud: 115_200 });
+    assert_eq!((bench.device.as_str(), bench.named), ("bench", false));
+    assert_eq!(lab.port, Port::Tcp { host: "::1".into(), port: 7000 });
+    assert_eq!((lab.device.as_str(), lab.named), ("pico-1", true));
+    assert!(plan.streams.is_empty() && plan.tasks[0].covers(1, "a") && !plan.tasks[0].covers(0, "a"));
+}
+
+#[test]
+fn what_is_wrong_with_lines_is_told_at_its_place() {
+    let text = "[mqtt]\nurl = 'mqtt://localhost'\n\
+        [[stream]]\nname = 'a'\ntopic = 'a'\npayload = 'brooklet'\ntime = '/t'\nchannels = { t = { at = '/t' } }\n\
+        [[serial]]\nname = 'a'\nport = 'usb://x'\nbuad = 9600\n\
+        [[serial]]\nname = 'b/c'\nport = 'tcp://host'\nbaud = 1\ndevice = ''\n\
+        [[serial]]\nname = 'd'\n\
+        [[task]]\nname = 't'\nstream = 'f'";
+    let such = "such as \"/dev/ttyACM0\" or \"tcp://127.0.0.1:7000\"";
+    assert_eq!(
+        problems_of(text),
+        [
+            "brooklet.toml:7:8: stream[0].time: frames of devices carry their time themselves".to_owned(),
+            "brooklet.toml:8:12: stream[0].channels: frames of devices have no JSON pointers; a device names its \
+             channels itself: leave it out"
+                .to_owned(),
+            "brooklet.toml:10:8: serial[0].name: another stream is called `a`; see brooklet.toml:4:8".to_owned(),
+            format!("brooklet.toml:11:8: serial[0].port: unknown scheme; {such}"),
+            "brooklet.toml:12:1: serial[0].buad: unknown key; did you mean `baud`?".to_owned(),
+            "brooklet.toml:14:8: serial[1].name: cannot contain `/`, `+`, `#` or control characters: it is a level \
+             of a topic"
+                .to_owned(),
+            format!("brooklet.toml:15:8: serial[1].port: the port is missing; {such}"),
+            "brooklet.toml:16:8: serial[1].baud: must be 300 to 4000000, not 1".to_owned(),
+            "brooklet.toml:17:10: serial[1].device: cannot be empty".to_owned(),
+            "brooklet.toml:18:1: serial[2].port: missing, and there is no default".to_owned(),
+            "brooklet.toml:22:10: task[0].stream: there is no stream `f`; known: a, a, b/c, d".to_owned(),
+        ]
+    );
 }

@@ -61,13 +61,13 @@ fn summary(plan: &Plan) -> String {
         );
         lines.push(format!("stream   {}: {} -> {channels}", stream.name, stream.topic.filter()));
     }
+    for serial in &plan.serials {
+        lines.push(format!("serial   {}: {} -> device {}", serial.name, serial.port, serial.device));
+    }
+    let streams = plan.streams.iter().map(|stream| stream.name.as_str());
+    let names: Vec<_> = streams.chain(plan.serials.iter().map(|serial| serial.name.as_str())).collect();
     for task in &plan.tasks {
-        let streams: Vec<_> = task
-            .streams
-            .iter()
-            .filter_map(|i| plan.streams.get(*i))
-            .map(|stream| stream.name.as_str())
-            .collect();
+        let streams: Vec<_> = task.streams.iter().filter_map(|i| names.get(*i).copied()).collect();
         let learn = format!("{:?}", task.learn).to_lowercase();
         lines.push(format!("task     {}: {learn} on {}", task.name, streams.join(", ")));
     }

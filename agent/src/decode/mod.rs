@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! payload -> size, UTF-8 -> number | json -> auto | plan | senml -> Readings
+//!         -> checksum    -> a device's message
 //! ```
 //!
 //! A payload is read as a whole or refused as a whole, under a name that is counted. Whatever the payload,
@@ -9,12 +10,16 @@
 //! [`Readings`] no allocation.
 
 mod auto;
+pub(crate) mod device;
 mod json;
 mod number;
 mod plan;
 mod readings;
 mod refusal;
 mod senml;
+
+use brooklet_core::frame;
+use brooklet_core::message::Message;
 
 pub use auto::TIME_KEYS;
 pub use number::ON_OFF;
@@ -41,13 +46,15 @@ const MAX_NAMES: usize = 128 * 1024;
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum Decoder {
-    /// Finds out by itself: plain values, JSON objects and arrays, SenML.
+    /// Finds out by itself: plain values, JSON objects and arrays, SenML, frames of devices.
     #[default]
     Auto,
     /// One plain value: a number, one with a unit, or an on/off word.
     Number,
     /// JSON, with the channels of the plan.
     Json(JsonPlan),
+    /// A frame of a device that runs Brooklet.
+    Brooklet,
 }
 
 /// One line a decoder: its name in the configuration, what it is for, how it is made.
@@ -59,10 +66,10 @@ struct Row {
 }
 
 /// The registry: the one place where names and decoders meet.
-const ROWS: [Row; 3] = [
+const ROWS: [Row; 4] = [
     Row {
         name: "auto",
-        about: "finds out by itself: plain values, JSON, SenML",
+        about: "finds out by itself: plain values, JSON, SenML, frames of devices",
         make: |plan| plan.fields().is_empty().then_some(Decoder::Auto),
         is: |decoder| matches!(decoder, Decoder::Auto),
     },
@@ -77,6 +84,12 @@ const ROWS: [Row; 3] = [
         about: "JSON, every number or the configured channels",
         make: |plan| Some(Decoder::Json(plan)),
         is: |decoder| matches!(decoder, Decoder::Json(_)),
+    },
+    Row {
+        name: "brooklet",
+        about: "a frame of a device that runs Brooklet",
+        make: |plan| plan.fields().is_empty().then_some(Decoder::Brooklet),
+        is: |decoder| matches!(decoder, Decoder::Brooklet),
     },
 ];
 
@@ -124,7 +137,27 @@ impl Decoder {
         done
     }
 
+    /// The message of a device, with its number, if this decoder takes the payload for a frame.
+    ///
+    /// # Errors
+    /// Why it is none, or not one that this version knows.
+    pub fn frame(&self, payload: &[u8]) -> Option<Result<(u16, Message), Refusal>> {
+        match self {
+            Self::Brooklet => Some(frame::decode(payload).map_err(Refusal::Frame)),
+            Self::Auto if device::may_be(payload) => match frame::decode(payload) {
+                Ok(message) => Some(Ok(message)),
+                Err(unknown @ frame::Error::Unknown) => Some(Err(Refusal::Frame(unknown))),
+                Err(_) => None,
+            },
+            _ => None,
+        }
+    }
+
     fn read(&self, payload: &[u8], out: &mut Readings) -> Result<(), Refusal> {
+        if let Some(message) = self.frame(payload) {
+            device::readings(&message?.1, out)?;
+            return if out.is_empty() { Err(Refusal::NoNumber) } else { Ok(()) };
+        }
         if payload.len() > MAX_PAYLOAD {
             return Err(Refusal::TooLarge { bytes: payload.len() });
         }
@@ -136,6 +169,7 @@ impl Decoder {
             Self::Auto => auto::decode(text, out)?,
             Self::Number => number::decode(text, out)?,
             Self::Json(plan) => plan.decode(text, out)?,
+            Self::Brooklet => return Err(Refusal::NoNumber),
         }
         if out.is_empty() { Err(Refusal::NoNumber) } else { Ok(()) }
     }

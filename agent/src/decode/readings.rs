@@ -327,7 +327,7 @@ fn index(position: usize) -> u32 {
 }
 
 /// Appends a name with what a topic cannot hold replaced.
-fn push_clean(out: &mut String, name: &str) {
+pub(super) fn push_clean(out: &mut String, name: &str) {
     let unclean = |c: char| matches!(c, '/' | '+' | '#') || c.is_control();
     if name.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'/' | b'+' | b'#')) {
         out.push_str(name);

@@ -1,5 +1,7 @@
 //! Why a payload was not turned into readings.
 
+use brooklet_core::frame;
+
 use super::{MAX_DEPTH, MAX_FIELDS, MAX_KEYS, MAX_PAYLOAD, MAX_ROWS, MAX_STRING};
 
 /// The reason for which a payload is refused as a whole.
@@ -65,6 +67,12 @@ pub enum Refusal {
         /// Counted from zero.
         row: usize,
     },
+    /// Not a frame of a device.
+    #[error("{0}")]
+    Frame(frame::Error),
+    /// Frames of more devices than channels are followed.
+    #[error("there are more devices than gateway.max_channels")]
+    TooManyDevices,
     /// Well-formed, but nothing in it is a number, or nothing that was asked for.
     #[error("there is no number in the payload, or none where `channels` points to")]
     NoNumber,
@@ -87,6 +95,11 @@ impl Refusal {
             Self::NotANumber => "not_a_number",
             Self::NonFinite => "non_finite",
             Self::BadRow { .. } => "bad_row",
+            Self::Frame(frame::Error::TooLong) => "frame_too_long",
+            Self::Frame(frame::Error::Truncated) => "frame_truncated",
+            Self::Frame(frame::Error::Unknown) => "frame_unknown",
+            Self::Frame(_) => "frame_damaged",
+            Self::TooManyDevices => "too_many_devices",
             Self::NoNumber => "no_number",
         }
     }
@@ -112,6 +125,11 @@ mod tests {
             (Refusal::NotANumber, "not_a_number"),
             (Refusal::NonFinite, "non_finite"),
             (Refusal::BadRow { row: 3 }, "bad_row"),
+            (Refusal::Frame(frame::Error::TooLong), "frame_too_long"),
+            (Refusal::Frame(frame::Error::Truncated), "frame_truncated"),
+            (Refusal::Frame(frame::Error::Damaged), "frame_damaged"),
+            (Refusal::Frame(frame::Error::Unknown), "frame_unknown"),
+            (Refusal::TooManyDevices, "too_many_devices"),
             (Refusal::NoNumber, "no_number"),
         ] {
             assert_eq!(refusal.name(), name);

@@ -15,6 +15,7 @@ use super::Topics;
 use super::outbox::{Outbox, Outgoing, Priority};
 use crate::alert::{Alert, Change, State};
 use crate::ledger::{Count, Ledger};
+use crate::link::Way;
 use crate::mqtt::{Backoff, STEADY, explain};
 use crate::reading::Timestamp;
 use crate::worker::Finding;
@@ -40,6 +41,8 @@ pub(crate) struct MqttSink {
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) health_every: Duration,
     pub(crate) events: bool,
+    /// What goes down the serial lines, in the order of the plan.
+    pub(crate) lines: Vec<mpsc::Sender<Vec<u8>>>,
 }
 
 type Acknowledged = Pin<Box<dyn Future<Output = bool> + Send>>;
@@ -50,6 +53,7 @@ struct Pump {
     topics: Topics,
     ledger: Arc<Ledger>,
     events: bool,
+    lines: Vec<mpsc::Sender<Vec<u8>>>,
     outbox: Outbox,
     in_flight: VecDeque<(Outgoing, Acknowledged)>,
     /// The retained states of firing alerts: a broker that lost its memory is told again.
@@ -75,6 +79,7 @@ impl MqttSink {
             topics: self.topics,
             ledger: self.ledger,
             events: self.events,
+            lines: self.lines,
             outbox: Outbox::new(OUTBOX),
             in_flight: VecDeque::new(),
             firing: BTreeMap::new(),
@@ -175,6 +180,25 @@ impl Pump {
             Finding::Score(score) => {
                 let topic = self.topics.score(&score.device, &score.channel);
                 self.push_json(topic, &score, false, Priority::Score);
+            }
+            Finding::Command(ticket, state) => {
+                info!(topic = ticket.topic, ?state, "command");
+                let payload = ticket.told(&state);
+                self.push(Outgoing { topic: ticket.topic, payload, retain: true, priority: Priority::State });
+            }
+            Finding::Model { device, channel, bytes } => {
+                let topic = self.topics.model(&device, &channel);
+                self.push(Outgoing { topic, payload: bytes, retain: true, priority: Priority::State });
+            }
+            Finding::Down { device, way: Way::Mqtt, frame } => {
+                let topic = self.topics.device(&device);
+                self.push(Outgoing { topic, payload: frame, retain: false, priority: Priority::State });
+            }
+            // Never waits: what does not go down now is sent again.
+            Finding::Down { way: Way::Line(line), frame, .. } => {
+                if self.lines.get(line).is_none_or(|line| line.try_send(frame).is_err()) {
+                    self.ledger.add(Count::DownlinkDropped, 1);
+                }
             }
         }
     }

@@ -46,6 +46,24 @@ impl Topics {
         self.of("score", device, channel)
     }
 
+    /// A channel's model; retained.
+    #[must_use]
+    pub fn model(&self, device: &DeviceId, channel: &ChannelId) -> String {
+        self.of("model", device, channel)
+    }
+
+    /// Frames for a device that is reached over MQTT.
+    #[must_use]
+    pub fn device(&self, device: &DeviceId) -> String {
+        format!("{}/device/{}", self.base, level(&device.0))
+    }
+
+    /// Commands and what became of them; below it their name and an id.
+    #[must_use]
+    pub fn commands(&self) -> String {
+        format!("{}/cmd/", self.base)
+    }
+
     fn of(&self, kind: &str, device: &DeviceId, channel: &ChannelId) -> String {
         format!("{}/{kind}/{}/{}", self.base, level(&device.0), level(&channel.0))
     }

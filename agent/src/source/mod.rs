@@ -2,4 +2,5 @@
 
 pub mod mqtt;
 pub mod replay;
+pub mod serial;
 pub mod simulate;

@@ -29,7 +29,7 @@ use super::Because;
 /// use brooklet_core::anomaly::FixedLevelShift;
 /// let mut shift = FixedLevelShift::<4, 8, 7>::new();
 /// for i in 0..100 { shift.learn_raw((i % 10) << 4); }
-/// assert_eq!(shift.evidence_raw(4 << 4), Some(0));
+/// assert_eq!(shift.evidence_raw(0), Some(0));
 /// assert_eq!(shift.evidence_raw(400 << 4), Some(6 * 256)); // in 1/256 of a power of ten
 /// ```
 /// Source: Brooklet's own: a z-score of moving means. Checked against [`LevelShift`](super::LevelShift).

@@ -28,8 +28,13 @@ impl Driver for Clock {
     }
 
     fn schedule_wake(&self, at: u64, waker: &Waker) {
-        // The next tick looks whether it is due.
-        critical_section::with(|cs| self.queue.borrow_ref_mut(cs).schedule_wake(at, waker));
+        critical_section::with(|cs| {
+            let mut queue = self.queue.borrow_ref_mut(cs);
+            if queue.schedule_wake(at, waker) {
+                // What is due already must not wait for the next tick.
+                queue.next_expiration(self.ticks.borrow(cs).get());
+            }
+        });
     }
 }
 

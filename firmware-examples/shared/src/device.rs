@@ -26,7 +26,7 @@ use brooklet_core::traits::{Explain, Learner, Stepper};
 use brooklet_core::transfer::{Incoming, LORA_PIECE, MAX_PIECE, Piece, Progress, Want, pieces};
 
 /// The longest model that travels: the default detector's takes 2.4 kB.
-pub const MAX_MODEL: usize = 3072;
+pub const MAX_MODEL: usize = 2560;
 /// Pieces asked for at once. One: no burst that a small buffer could lose, and over LoRa an answer follows each uplink.
 const PIECES: u8 = 1;
 /// Ticks without a piece after which a transfer is given up.
@@ -35,7 +35,7 @@ const PATIENCE: u8 = 30;
 const LORA_FRAME: usize = 51;
 
 /// Of a part's 16 kB, the stack and the drivers have the rest.
-const _: () = assert!(size_of::<Device<DefaultDetector, 1>>() <= 6_400);
+const _: () = assert!(size_of::<Device<DefaultDetector, 1>>() <= 5_900);
 
 /// What a device needs of its board. A closure that sends is enough where models need not outlive power.
 pub trait Board {
@@ -180,6 +180,8 @@ where
     const DIGEST: u32 = snapshot::digest(D::NAME);
 
     /// A device whose channels have these names and detectors. Names are cut at 32 bytes.
+    // Never inlined: what it is made of would take up its caller's stack for good.
+    #[inline(never)]
     pub fn new(config: &Config<'_>, channels: [(&str, D); CHANNELS]) -> Self {
         let Config { name, mode, link, window, alarm, every } = *config;
         Self {
@@ -499,7 +501,10 @@ where
     Monitor<D>: Snapshot,
 {
     let model = model.ok_or(Refusal::Damaged)?;
-    *monitor = snapshot::load_row(model, D::TAG, snapshot::digest(D::NAME)).map_err(Refusal::Model)?;
+    match snapshot::load_row(model, D::TAG, snapshot::digest(D::NAME)) {
+        Ok(loaded) => *monitor = loaded,
+        Err(error) => return Err(Refusal::Model(error)),
+    }
     Ok(())
 }
 

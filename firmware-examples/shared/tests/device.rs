@@ -8,7 +8,7 @@ use brooklet_core::monitor::Monitor;
 use brooklet_core::rng::Rng;
 use brooklet_core::snapshot::{self, MAX_BYTES, digest};
 use brooklet_core::transfer::{Incoming, MAX_PIECE, Offer, Progress, Want, pieces};
-use brooklet_firmware::device::{Board, Config, Counts, Device, Link, Window};
+use brooklet_firmware::device::{Board, Config, Counts, Device, Link, MAX_MODEL, Window};
 use brooklet_firmware::signal::{SHIFTED, Signal};
 
 type Pico = Device<DefaultDetector, 1>;
@@ -200,7 +200,7 @@ fn a_model_travels_both_ways_and_goes_on_to_the_bit() {
     let half = SHIFTED.start as usize - 10;
     let model = saved(&learnt(half));
     assert_eq!(offer(&mut device, &mut desk, 7, &model), Done { number: 7, result: Ok(()) });
-    assert_eq!(desk.kept, [model.clone()]);
+    assert_eq!(desk.kept, std::slice::from_ref(&model));
     assert_eq!(fetch(&mut device, &mut desk, 8), model);
     device.request(&request(9, Command::SetMode(Mode::Verdicts)), &mut desk);
     assert_eq!((desk.done(), device.mode()), (Done { number: 9, result: Ok(()) }, Mode::Verdicts));
@@ -257,7 +257,7 @@ fn a_wrong_model_is_refused_with_its_reason_and_the_old_one_stays() {
         assert_eq!(device.monitor(0), before.as_ref());
     }
     assert!(desk.kept.is_empty());
-    let too_long = Offer::new(temp(), &[1; 3073]).unwrap();
+    let too_long = Offer::new(temp(), &[1; MAX_MODEL + 1]).unwrap();
     let of_none = Offer::new("no such".try_into().unwrap(), &[1]).unwrap();
     for (number, offer, refusal) in [(20, too_long, Refusal::TooLong), (21, of_none, Refusal::UnknownChannel)]
     {
