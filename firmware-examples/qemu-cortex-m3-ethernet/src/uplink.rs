@@ -196,7 +196,7 @@ async fn connection(
 /// Topic and payload of a frame. Readings go as text, for everyone: a row of time and value, or the value alone.
 fn written(device: &str, frame: &Frame) -> Result<(String<TOPIC>, Frame), Fault> {
     let Ok((_, Message::Reading(reading))) = frame::decode(frame) else {
-        return Ok((topic(format_args!("sensors/{device}/brooklet"))?, frame.clone()));
+        return Ok((topic(format_args!("sensors/{device}"))?, frame.clone()));
     };
     let mut text = Frame::new();
     // The longest time and value are far shorter than a frame.
