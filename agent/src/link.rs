@@ -462,7 +462,7 @@ mod tests {
                     Heard::Done => {}
                     Heard::Unasked => panic!("it was asked for"),
                     Heard::Fetched(seen, bytes) => {
-                        assert_eq!((seen, bytes), (channel, model));
+                        assert_eq!((seen, &bytes), (channel, &model));
                         link.finish(State::Successful, &mut findings);
                         assert_eq!(states(&findings), [("0", &State::Successful)]);
                         return;

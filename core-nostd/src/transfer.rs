@@ -213,7 +213,7 @@ impl<const BYTES: usize> Incoming<BYTES> {
             };
         }
         if here.saturating_add(piece.data.len()) > length
-            || self.bytes.extend_from_slice(&piece.data).is_err()
+            || piece.data.iter().any(|byte| self.bytes.push(*byte).is_err())
         {
             self.clear();
             return Progress::Damaged;

@@ -3,12 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use brooklet_core::alarm::Settings;
-use brooklet_core::anomaly::Detector;
+use brooklet_core::anomaly::{Because, Detector};
 use brooklet_core::monitor::Monitor;
 use brooklet_core::rng::Rng;
 use brooklet_core::sample::Moment;
 use brooklet_core::snapshot;
-use brooklet_core::traits::Validate;
+use brooklet_core::traits::{AnomalyDetector, Explain, Learner, Protect, Stepper, Validate};
 
 fn each(check: impl Fn(&str, Detector)) {
     for row in Detector::ROWS {
@@ -67,6 +67,70 @@ fn the_same_samples_give_the_same_bits() {
         };
         assert!(run(Monitor::new(detector.clone())) == run(Monitor::new(detector)), "{name}");
     });
+}
+
+/// A detector that goes through a step as provided: each part by itself, nothing shared.
+struct Plain(Detector);
+
+impl Learner for Plain {
+    type Input = Moment;
+
+    fn learn_one(&mut self, x: &Moment) {
+        self.0.learn_one(x);
+    }
+
+    fn reset(&mut self) {
+        self.0.reset();
+    }
+}
+
+impl AnomalyDetector for Plain {
+    fn score_one(&self, x: &Moment) -> Option<f32> {
+        self.0.score_one(x)
+    }
+}
+
+impl Protect for Plain {
+    fn protect(&mut self, x: &Moment) {
+        self.0.protect(x);
+    }
+
+    fn release(&mut self) {
+        self.0.release();
+    }
+
+    fn level_one(&self, x: &Moment) -> f32 {
+        self.0.level_one(x)
+    }
+}
+
+impl Explain for Plain {
+    type Because = Because;
+
+    fn explain_one(&self, x: &Moment) -> Because {
+        self.0.explain_one(x)
+    }
+}
+
+impl Stepper for Plain {}
+
+#[test]
+fn a_step_with_shared_work_is_that_without() {
+    let streams = extremes().into_iter().map(|(_, stream)| stream).chain([stream(9, 3000)]);
+    for (at, stream) in streams.enumerate() {
+        each(|name, detector| {
+            let (mut plain, mut shared) = (Monitor::new(Plain(detector.clone())), Monitor::new(detector));
+            for (i, x) in stream.iter().enumerate() {
+                // Rings often, so that alerts open, go on and end.
+                let settings = Settings { threshold: 1.5, warm_up: Some(50) };
+                let (wanted, given) =
+                    (plain.step_explained(x, &settings), shared.step_explained(x, &settings));
+                assert_eq!(given, wanted, "{name}, stream {at}, {i}");
+                assert_eq!(given.0.level.to_bits(), wanted.0.level.to_bits(), "{name}, stream {at}, {i}");
+            }
+            assert_eq!(shared.detector(), &plain.detector().0, "{name}, stream {at}");
+        });
+    }
 }
 
 #[test]

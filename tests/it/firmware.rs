@@ -23,6 +23,23 @@ const PART: usize = 1500;
 /// The first fault of the simulated sensor, reading 2000 since 2026-01-01 every five minutes: the level is shifted.
 const SHIFTED: Timestamp = Timestamp((1_767_225_600 + 2_000 * 300) * 1_000);
 
+/// A board that runs the program `device`.
+struct Board {
+    folder: &'static str,
+    machine: Machine,
+    arguments: &'static [&'static str],
+}
+
+const CORTEX_M4F: Board =
+    Board { folder: "qemu-cortex-m4f", machine: Machine::arm("mps2-an386"), arguments: &[] };
+/// The part with 32 kB of RAM: 16 are too few to load a model.
+const CORTEX_M0: Board = Board {
+    folder: "qemu-cortex-m0",
+    machine: Machine::arm("microbit"),
+    arguments: &["-global", "nrf51-soc.sram-size=32768"],
+};
+const RISC_V: Board = Board { folder: "qemu-riscv32", machine: Machine::riscv32("virt"), arguments: &[] };
+
 /// A broker, the agent, and a board with the agent at the other end of its line.
 struct Bench {
     watcher: Client,
@@ -34,11 +51,11 @@ struct Bench {
 }
 
 impl Bench {
-    fn start(machine: Machine, board: &str) -> Self {
-        let program = qemu::firmware(board, "device");
+    fn start(board: &Board) -> Self {
+        let program = qemu::firmware(board.folder, "device");
         let (broker, folder, port) = (Broker::start(), TempDir::new().unwrap(), free_port());
         let line = format!("tcp:127.0.0.1:{port},server=on,wait=on,nodelay=on");
-        let child = machine.run(&program, &["-serial", &line]);
+        let child = board.machine.run(&program, &[board.arguments, &["-serial", &line]].concat());
         let url = broker.url();
         let config = format!(
             "[mqtt]\nurl = {url:?}\n[[serial]]\nname = \"line\"\nport = \"tcp://127.0.0.1:{port}\"\n"
@@ -93,8 +110,8 @@ fn learnt(readings: usize) -> Vec<u8> {
 
 /// The gateway learns the first part, the device the second from where the gateway was, and alerts by itself; its model
 /// comes back. All to the bit, whichever processor it was.
-fn a_model_goes_down_learns_and_comes_back(machine: Machine, board: &str) {
-    let mut bench = Bench::start(machine, board);
+fn a_model_goes_down_learns_and_comes_back(board: &Board) {
+    let mut bench = Bench::start(board);
     bench.watcher.wait_used(PART as u64);
     assert!(bench.model("publish-model") == learnt(PART));
 
@@ -116,17 +133,22 @@ fn a_model_goes_down_learns_and_comes_back(machine: Machine, board: &str) {
 
 #[test]
 fn a_model_goes_down_to_a_cortex_m4f_learns_and_comes_back() {
-    a_model_goes_down_learns_and_comes_back(Machine::arm("mps2-an386"), "qemu-cortex-m4f");
+    a_model_goes_down_learns_and_comes_back(&CORTEX_M4F);
+}
+
+#[test]
+fn a_model_goes_down_to_a_cortex_m0_learns_and_comes_back() {
+    a_model_goes_down_learns_and_comes_back(&CORTEX_M0);
 }
 
 #[test]
 fn a_model_goes_down_to_a_risc_v_learns_and_comes_back() {
-    a_model_goes_down_learns_and_comes_back(Machine::riscv32("virt"), "qemu-riscv32");
+    a_model_goes_down_learns_and_comes_back(&RISC_V);
 }
 
 #[test]
 fn the_work_can_be_split_in_three_ways() {
-    let mut bench = Bench::start(Machine::arm("mps2-an386"), "qemu-cortex-m4f");
+    let mut bench = Bench::start(&CORTEX_M4F);
     // The gateway learns from readings, and alerts.
     bench.watcher.wait_used(PART as u64);
     bench.done("set-mode", json!({ "mode": "raw" }));

@@ -7,6 +7,7 @@ use brooklet_tests::broker::Broker;
 use brooklet_tests::child::Child;
 use brooklet_tests::client::{Client, Message};
 use brooklet_tests::qemu::{self, Machine};
+use serde_json::json;
 use tempfile::TempDir;
 
 /// The simulated sensor's first fault, reading 2000 since 2026-01-01 every five minutes: the level is shifted.
@@ -34,6 +35,34 @@ fn a_device_publishes_over_ethernet_and_the_agent_finds_the_fault() {
     let alert = watcher.wait_alert(&topic, |alert| alert.state == State::Firing);
     assert_eq!(alert.started_at, SHIFTED, "{alert:?}");
     watcher.wait_counts(|counts| counts.get("readings_used") > 2_000).assert_complete();
+}
+
+#[test]
+fn commands_and_models_travel_both_ways_over_the_broker() {
+    let (broker, state) = (Broker::start(), TempDir::new().unwrap());
+    let _agent = agent::start(agent::watching(&broker, "sensors/#", state.path()));
+    let watcher = Client::watch(broker.port(), "brooklet/#");
+    let _device = device(&broker);
+    watcher.wait_used(500);
+    let command = |name: &str, field: &str, value: &str| {
+        let topic = format!("brooklet/{}/cmd/{name}/1", agent::GATEWAY);
+        let init = json!({"status": "init", "device": "pump-7", field: value});
+        watcher.publish(&topic, init.to_string());
+        watcher.wait(&topic, |message| {
+            let answer = message.json();
+            assert_ne!(answer["status"], "failed", "{answer}");
+            (answer["status"] == "successful").then_some(())
+        });
+    };
+    // Down: the device goes on with the gateway's model, by itself; its hours go up for a sign of life.
+    command("send-model", "channel", "temperature");
+    command("set-mode", "mode", "verdicts");
+    let before = watcher.wait_counts(|_| true).get("messages_decoded");
+    watcher.wait_counts(|counts| counts.get("messages_decoded") > before + 10);
+    // Up: the gateway has the device's model.
+    command("fetch-model", "channel", "temperature");
+    let model = format!("brooklet/{}/model/pump-7/temperature", agent::GATEWAY);
+    assert!(watcher.wait(&model, |message| Some(message.bytes.len())) > 1_000);
 }
 
 #[test]

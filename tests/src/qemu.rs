@@ -30,7 +30,7 @@ impl Machine {
         Self { emulator: "qemu-system-riscv32", package: "qemu-system-misc", name }
     }
 
-    /// Starts it with a program. What the program writes by semihosting becomes the child's log; `arguments` say where
+    /// Starts it with a program. What the program writes to stderr by semihosting is the child's log; `arguments` say where
     /// its serial ports and its network lead to. Without any it has none.
     ///
     /// # Panics
@@ -42,8 +42,7 @@ impl Machine {
         if self.emulator.ends_with("riscv32") {
             command.args(["-bios", "none"]);
         }
-        command.args(["-chardev", "file,id=log,path=/dev/stderr"]);
-        command.args(["-semihosting-config", "enable=on,target=native,chardev=log"]);
+        command.args(["-semihosting-config", "enable=on,target=native"]);
         command.args(arguments).arg("-kernel").arg(program);
         Child::spawn(self.name, &mut command)
     }

@@ -13,7 +13,13 @@ static DECODERS: LazyLock<[Decoder; 5]> = LazyLock::new(|| {
     let fields = ["/a", "/b/0", "/c/d", ""];
     let fields = fields.iter().enumerate().map(|(i, at)| Field::new(format!("c{i}"), *at)).collect();
     let plan = JsonPlan::new(fields, Some("/ts")).expect("a plan");
-    [Decoder::Auto, Decoder::Number, Decoder::Json(plan), Decoder::Json(JsonPlan::default()), Decoder::Brooklet]
+    [
+        Decoder::Auto,
+        Decoder::Number,
+        Decoder::Json(plan),
+        Decoder::Json(JsonPlan::default()),
+        Decoder::Brooklet,
+    ]
 });
 
 thread_local! {

@@ -509,7 +509,7 @@ fn what_is_wrong_with_lines_is_told_at_its_place() {
             "brooklet.toml:8:12: stream[0].channels: frames of devices have no JSON pointers; a device names its \
              channels itself: leave it out"
                 .to_owned(),
-            "brooklet.toml:10:8: serial[0].name: another stream is called `a`; see brooklet.toml:4:8".to_owned(),
+            "brooklet.toml:10:8: serial[0].name: another stream is called `a`; see brooklet.toml:4".to_owned(),
             format!("brooklet.toml:11:8: serial[0].port: unknown scheme; {such}"),
             "brooklet.toml:12:1: serial[0].buad: unknown key; did you mean `baud`?".to_owned(),
             "brooklet.toml:14:8: serial[1].name: cannot contain `/`, `+`, `#` or control characters: it is a level \

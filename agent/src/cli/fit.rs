@@ -12,9 +12,8 @@ use crate::check::{self, Learn, Plan};
 
 /// What `firmware-examples/measure` found: learner, core, then [`Figures`].
 const MEASURED: &str = include_str!("../../data/microcontrollers.csv");
-/// The default detector with its alarm, and without.
+/// The default detector with its alarm: what a task that learns "anomaly" runs.
 const MONITOR: &str = "monitor/default";
-const DETECTOR: &str = "anomaly/default";
 
 /// Tell what fits on a microcontroller, how many channels, and how fast.
 #[derive(Clone, Debug, clap::Args)]
@@ -23,7 +22,7 @@ pub struct FitArgs {
     /// A configuration file: all its tasks, each with the channels of its streams on one device.
     #[arg(long, value_name = "FILE")]
     pub task: Option<PathBuf>,
-    /// One learner instead, such as anomaly/zscore; detectors of one channel come with their alarm.
+    /// One learner instead, by itself, such as stats/mean; monitor/default is the default detector with its alarm.
     #[arg(long, value_name = "FAMILY/ROW")]
     pub learner: Option<String>,
     /// RAM of the device in bytes, or 24k, 1M.
@@ -118,23 +117,6 @@ impl Figures {
             Some(Self { ram: next()?, flash: next()?, stack: next()?, mean: next()?, worst: next()? })
         })
     }
-
-    /// As it would run: a detector of one channel together with the alarm, which takes what it takes the default one.
-    fn running(learner: &str, core: Core) -> Option<Self> {
-        let alone = Self::measured(learner, core)?;
-        if !learner.starts_with("anomaly/") {
-            return Some(alone);
-        }
-        let (with, without) = (Self::measured(MONITOR, core)?, Self::measured(DETECTOR, core)?);
-        let plus = |figure: fn(&Self) -> u64| figure(&alone) + figure(&with).saturating_sub(figure(&without));
-        Some(Self {
-            ram: plus(|f| f.ram),
-            flash: plus(|f| f.flash),
-            stack: plus(|f| f.stack),
-            mean: plus(|f| f.mean),
-            worst: plus(|f| f.worst),
-        })
-    }
 }
 
 /// The learners of the table, each once.
@@ -157,8 +139,8 @@ struct Line {
     name: String,
     learner: String,
     channels: u64,
-    /// If nothing else changes.
-    channels_at_most: u64,
+    /// If nothing else changes; as many as one likes of a learner without state.
+    channels_at_most: Option<u64>,
     /// Of one channel.
     state_bytes: u64,
     code_bytes: u64,
@@ -265,9 +247,9 @@ fn fit(args: &FitArgs, wanted: &[Wanted]) -> Result<Fit, String> {
     let mut all = Vec::new();
     let (mut state, mut code, mut stack) = (0, 0, 0);
     for (i, one) in wanted.iter().enumerate() {
-        let figures = Figures::running(&one.learner, args.core).ok_or_else(|| unknown(&one.learner))?;
+        let figures = Figures::measured(&one.learner, args.core).ok_or_else(|| unknown(&one.learner))?;
         all.push((one, figures));
-        state += figures.ram.saturating_mul(one.channels);
+        state = figures.ram.saturating_mul(one.channels).saturating_add(state);
         stack = stack.max(figures.stack);
         // Code is there once, however many tasks use it.
         if !wanted.iter().take(i).any(|before| before.learner == one.learner) {
@@ -282,14 +264,13 @@ fn fit(args: &FitArgs, wanted: &[Wanted]) -> Result<Fit, String> {
     let flash = memory(0, code, 0, args.reserve_flash, args.flash);
     let line = |(one, figures): &(&Wanted, Figures)| {
         let own = figures.ram.saturating_mul(one.channels);
-        // Of a learner without state there may be as many as one likes.
-        let room = (ram.available + own).saturating_sub(ram.used).checked_div(figures.ram);
+        let room = ram.available.saturating_add(own).saturating_sub(ram.used).checked_div(figures.ram);
         let microseconds = |instructions: u64| instructions as f64 / f64::from(mhz);
         Line {
             name: one.name.clone(),
             learner: one.learner.clone(),
             channels: one.channels,
-            channels_at_most: if flash.fits() { room.unwrap_or(u64::MAX) } else { 0 },
+            channels_at_most: if flash.fits() { room } else { Some(0) },
             state_bytes: figures.ram,
             code_bytes: figures.flash,
             stack_bytes: figures.stack,
@@ -367,7 +348,8 @@ impl Fit {
         line(format_args!("{:<24} {:<28} {:>12} {:>10}", "task", "learner", "channels", "at most"));
         for task in &self.tasks {
             let (name, learner) = (short(&task.name, 24), short(&task.learner, 28));
-            let (channels, most) = (grouped(task.channels), grouped(task.channels_at_most));
+            let most = task.channels_at_most.map_or_else(|| "any".to_owned(), grouped);
+            let channels = grouped(task.channels);
             line(format_args!("{name:<24} {learner:<28} {channels:>12} {most:>10}"));
         }
         line(format_args!("\n{:<34} {:>12} {:>12}", "bytes", "RAM", "flash"));

@@ -101,7 +101,7 @@ mod tests {
         assert_eq!(name(&Decoder::Brooklet, &[0; 300]), Some("frame_too_long"));
         let unknown = frame::encode(3, &25_u8, &mut [0; MAX]).unwrap().to_vec();
         assert_eq!(name(&Decoder::Auto, &unknown), Some("frame_unknown"));
-        assert_eq!(decoded_by(&Decoder::Auto, &payload).1.unwrap_err().name(), "not_a_number");
+        assert_eq!(decoded_by(&Decoder::Auto, &payload).1.unwrap_err().name(), "not_utf8");
     }
 
     #[test]

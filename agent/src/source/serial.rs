@@ -196,18 +196,29 @@ fn explain(error: &std::io::Error, path: Option<&Path>) -> String {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop where it fails")]
 mod tests {
-    use std::os::fd::{AsFd, AsRawFd};
+    use std::collections::BTreeSet;
+    use std::path::PathBuf;
 
     use brooklet_core::message::Reading;
 
     use super::*;
     use crate::router::Job;
 
+    /// The pseudo terminals that this process has open.
+    fn terminals() -> BTreeSet<PathBuf> {
+        let open = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+        open.filter_map(|file| std::fs::read_link(file.path()).ok())
+            .filter(|path| {
+                path.starts_with("/dev/pts") && path.file_name().is_some_and(|name| name != "ptmx")
+            })
+            .collect()
+    }
+
     #[tokio::test]
     async fn a_pseudo_terminal_is_a_port_like_others() {
-        let (mut device, port) = SerialPort::pair().unwrap();
-        let path = format!("/proc/self/fd/{}", port.as_fd().as_raw_fd());
-        let path = std::fs::read_link(path).unwrap();
+        let before = terminals();
+        let (mut device, _port) = SerialPort::pair().unwrap();
+        let path = terminals().difference(&before).next().unwrap().clone();
         let reading = Reading { channel: "t".try_into().unwrap(), time: None, value: 1.5 };
         let message = Message::Reading(reading);
         let mut buffer = [0; frame::MAX_LINE];

@@ -44,8 +44,9 @@ const TINY: f32 = 1e-20;
 /// While an alert is open, the level compares with the normal of before ([`Protect`]); the statistics learn on (to
 /// freeze them costs more alerts than it finds), only the seasonal slots slow down.
 ///
-/// Memory: 2,456 bytes, asserted below 3,000 with its alarm. Cost: five logarithms, five square roots, at most 70
-/// additions, a cube root.
+/// Memory: 2,456 bytes, asserted below 3,000 with its alarm. Cost: a logarithm, four square roots, 24 divisions
+/// with its alarm; two logarithms more for each expert that finds something, then also a cube root. Once a turn of sixty
+/// samples 120 additions.
 /// ```
 /// use brooklet_core::{anomaly::DefaultDetector, sample::Moment};
 /// use brooklet_core::traits::{AnomalyDetector, Learner};

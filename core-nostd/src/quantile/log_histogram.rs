@@ -39,8 +39,8 @@ impl Binned {
 /// A quarter of an octave a bin, from 2^-6 to 2^10; what lies outside counts in the outermost bins. Decay is a growing
 /// increment; when it reaches 2, it and all bins are halved, which is exact: no multiplication of all bins a sample.
 ///
-/// `HALF_LIFE`: 1 and up, in samples. Memory: 280 bytes. Cost: a logarithm, a multiplication; evidence adds up to
-/// 16 bins.
+/// `HALF_LIFE`: 1 and up, in samples. Memory: 280 bytes. Cost: a multiplication, two additions; evidence two
+/// logarithms and up to 22 additions.
 /// ```
 /// use brooklet_core::quantile::LogHistogram;
 /// use brooklet_core::traits::Learner;

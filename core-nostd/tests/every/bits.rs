@@ -1,5 +1,6 @@
 //! One checksum a learner, over all that it says on one stream and over its state at the end: what `bits.txt` holds and
 //! every platform has to give. Included beside `mod every`, by the host's test and by what runs on microcontrollers.
+#![allow(unreachable_pub, reason = "public where it is included, which may be a binary")]
 
 use brooklet_core::snapshot;
 use crc::{CRC_32_ISO_HDLC, Crc, NoTable};

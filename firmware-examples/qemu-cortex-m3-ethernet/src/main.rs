@@ -13,11 +13,11 @@ use brooklet_core::anomaly::DefaultDetector;
 use brooklet_core::message::Mode;
 use brooklet_firmware::device::{Config, Device, Link};
 use brooklet_firmware::signal::Signal;
-use cortex_m_semihosting::{debug, hprintln, nr};
+use cortex_m_semihosting::{debug, heprintln, nr};
 use embassy_executor::Spawner;
 use embassy_futures::select::{Either3, select3};
 use embassy_net::{Runner, StackResources};
-use embassy_time::{Duration, Ticker, with_timeout};
+use embassy_time::{Duration, Instant, Ticker, with_deadline};
 use enet::Enet;
 use static_cell::StaticCell;
 
@@ -47,14 +47,16 @@ async fn main(spawner: Spawner) {
     let device = STATE.init_with(|| Device::new(&config, [("temperature", DefaultDetector::new())]));
     device.hello(&mut uplink::send);
     let (mut signal, mut ticks) = (Signal::new(1), Ticker::every(Duration::from_secs(1)));
+    let mut patience = Instant::now() + PACE;
     loop {
-        let ready = with_timeout(PACE, uplink::room());
+        let ready = with_deadline(patience, uplink::room());
         match select3(uplink::received(), ticks.next(), ready).await {
             Either3::First(frame) => device.frame(&frame, &mut uplink::send),
             Either3::Second(()) => device.tick(&mut uplink::send),
             Either3::Third(_) => {
                 let Some(moment) = signal.next() else { return };
                 device.reading(0, moment.time(), moment.value(), &mut uplink::send);
+                patience = Instant::now() + PACE;
             }
         }
     }
@@ -77,7 +79,7 @@ fn broker() -> SocketAddrV4 {
 
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
-    hprintln!("{}", info);
+    heprintln!("{}", info);
     debug::exit(debug::EXIT_FAILURE);
     loop {}
 }

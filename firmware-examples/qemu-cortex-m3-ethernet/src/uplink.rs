@@ -7,7 +7,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use brooklet_core::frame;
 use brooklet_core::message::Message;
-use cortex_m_semihosting::hprintln;
+use cortex_m_semihosting::heprintln;
 use embassy_futures::select::{Either3, select3};
 use embassy_net::Stack;
 use embassy_net::tcp::{ConnectError, TcpSocket};
@@ -110,7 +110,7 @@ pub async fn run(stack: Stack<'static>, broker: SocketAddrV4, device: &'static s
         let mut connected = false;
         if let Err(Fault(why)) = connection(&mut socket, broker, device, &mut pending, &mut connected).await {
             let lost = LOST.load(Ordering::Relaxed);
-            hprintln!("no broker at {}, {}; {} lost; again in {} ms", broker, why, lost, pause.as_millis());
+            heprintln!("no broker at {}, {}; {} lost; again in {} ms", broker, why, lost, pause.as_millis());
         }
         socket.abort();
         let _ = socket.flush().await;
@@ -149,7 +149,7 @@ async fn connection(
     unsafe { client.buffer_mut().reset() };
     let filter = TopicFilter::new(text(&commands)?).ok_or(NO_TOPIC)?;
     client.subscribe(filter, &SubscriptionOptions::new().at_least_once()).await?;
-    hprintln!("connected to {}", broker);
+    heprintln!("connected to {}", broker);
     *connected = true;
 
     let (mut told, mut sent) = (None, false);
@@ -196,7 +196,7 @@ async fn connection(
 /// Topic and payload of a frame. Readings go as text, for everyone: a row of time and value, or the value alone.
 fn written(device: &str, frame: &Frame) -> Result<(String<TOPIC>, Frame), Fault> {
     let Ok((_, Message::Reading(reading))) = frame::decode(frame) else {
-        return Ok((topic(format_args!("sensors/{device}/brooklet"))?, frame.clone()));
+        return Ok((topic(format_args!("sensors/{device}"))?, frame.clone()));
     };
     let mut text = Frame::new();
     // The longest time and value are far shorter than a frame.

@@ -38,7 +38,7 @@ fn the_table_is_whole() {
     for learner in learners() {
         for core in [Core::M0, Core::M3, Core::M4f, Core::Rv32] {
             let figures = Figures::measured(learner, core);
-            let whole = figures.is_some_and(|f| f.flash > 0 && f.mean > 0 && f.worst >= f.mean);
+            let whole = figures.is_some_and(|f| f.mean > 0 && f.worst >= f.mean);
             assert!(whole, "{learner} on {}: {figures:?}", core.name());
         }
     }
@@ -53,13 +53,14 @@ fn the_table_is_whole() {
 fn the_most_channels_fit_and_one_more_does_not() {
     for core in [Core::M0, Core::M4f] {
         let room = args(24 << 10, 64 << 10, core);
-        let most = fit(&room, &one(MONITOR, 1)).unwrap().tasks[0].channels_at_most;
+        let most = fit(&room, &one(MONITOR, 1)).unwrap().tasks[0].channels_at_most.unwrap();
         assert!((2..=9).contains(&most), "{most}");
         assert!(fit(&room, &one(MONITOR, most)).unwrap().fits);
         let over = fit(&room, &one(MONITOR, most + 1)).unwrap();
         assert!(!over.fits && over.flash.fits() && !over.ram.fits());
         assert!(over.table().starts_with("does not fit: too little RAM ("), "{}", over.table());
-        assert_eq!(over.tasks[0].channels_at_most, most);
+        assert_eq!(over.tasks[0].channels_at_most, Some(most));
+        assert_eq!(fit(&room, &one("fuse/fisher", 1)).unwrap().tasks[0].channels_at_most, None); // no state
     }
 }
 
@@ -74,10 +75,6 @@ fn used_is_the_sum_of_its_parts() {
     assert_eq!(fit.ram.used, fit.ram.state + fit.ram.stack + 4096);
     assert_eq!(fit.flash.used, fit.flash.code + 16384);
     assert_eq!(again.code_bytes, monitor.code_bytes);
-    // A detector comes with its alarm.
-    let alone = Figures::measured("anomaly/zscore", Core::M0).unwrap();
-    assert!(zscore.state_bytes > alone.ram && zscore.instructions_mean > alone.mean);
-    assert_eq!(Figures::running(DETECTOR, Core::M3), Figures::measured(MONITOR, Core::M3));
 }
 
 #[test]
@@ -120,6 +117,9 @@ fn a_table_fits_a_terminal() {
 #[test]
 fn channels_of_a_configuration() {
     let config = r#"
+[mqtt]
+url = "mqtt://localhost"
+
 [[stream]]
 name = "pumps"
 topic = "plant/{device}"
