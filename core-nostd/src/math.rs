@@ -40,9 +40,8 @@ fn cbrt_without_f64(x: f32) -> f32 {
     };
     // |x| = wide 2^(3 third - 219), wide a number of 70 to 72 bits, so that its root has 24. Below, differences of such
     // numbers fit 64 bits: theirs may overflow.
-    let third = exponent / 3;
-    let more = exponent.wrapping_sub(third.wrapping_mul(3));
-    let eight_wide = u64::from(mantissa) << more.wrapping_add(49);
+    let (third, more) = (exponent / 3, exponent % 3);
+    let eight_wide = u64::from(mantissa).wrapping_shl(more.wrapping_add(49));
     let estimate = {
         let x = f32::from_bits((more.wrapping_add(127) << 23) | (mantissa & (IMPLICIT - 1)));
         // A third of the exponent, then Halley's iteration twice.
