@@ -152,7 +152,7 @@ fn the_work_is_split_in_three_ways() {
     assert_eq!(counts.get("channels"), 1 + 4, "{counts:?} {WINDOW}");
 
     bench.set_mode("verdicts");
-    for i in 40..900 {
+    for i in 40..1_100 {
         bench.board.sense(Board::reading(i, &FAULT));
     }
     let alert = bench.watcher.wait_alert(EVENTS, |alert| alert.state == State::Firing);
@@ -160,7 +160,7 @@ fn the_work_is_split_in_three_ways() {
     assert!(alert.because.experts.iter().any(|expert| expert.evidence > 2.0), "{alert:?}");
     let over = bench.watcher.wait_alert(EVENTS, |alert| alert.state == State::Resolved);
     assert_eq!(over.id, alert.id);
-    let counts = bench.watcher.wait_used(28 + 860);
+    let counts = bench.watcher.wait_used(28 + 1_060);
     counts.assert_complete();
     assert_eq!(counts.get("channels"), 1 + 4);
     agent::stop(&mut bench.agent);

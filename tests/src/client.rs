@@ -17,7 +17,7 @@ use crate::record::Record;
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// A message as it came in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Message {
     /// Its topic.
     pub topic: String,
@@ -27,6 +27,13 @@ pub struct Message {
     pub bytes: Vec<u8>,
     /// Delivered because it was retained.
     pub retained: bool,
+}
+
+impl std::fmt::Debug for Message {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let retained = if self.retained { ", retained" } else { "" };
+        write!(f, "{}{retained}: {}", self.topic, self.payload)
+    }
 }
 
 impl Message {

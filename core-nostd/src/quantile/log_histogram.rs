@@ -154,7 +154,11 @@ fn bin(score: f32) -> usize {
     if !(score > 0.0 && octave >= LOWEST) {
         return 0;
     }
-    let quarter = |fraction| QUARTERS.iter().filter(|begin| fraction >= **begin).count();
+    let quarter = |fraction| {
+        QUARTERS
+            .iter()
+            .fold(0_usize, |quarter, begin| quarter.saturating_add(usize::from(fraction >= *begin)))
+    };
     let own = quarter(fraction.saturating_add(ROUNDING));
     if own != quarter(fraction.saturating_sub(ROUNDING)) {
         return place(score) as usize;
