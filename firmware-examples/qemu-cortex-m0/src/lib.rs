@@ -22,6 +22,8 @@ const ENABLE: *mut u32 = 0x4000_2500 as *mut u32;
 const RX: *mut u32 = 0x4000_2518 as *mut u32;
 const TX: *mut u32 = 0x4000_251C as *mut u32;
 const BAUD: *mut u32 = 0x4000_2524 as *mut u32;
+/// Timer 0, which overflows every 65 ms.
+const START_TIMER: *mut u32 = 0x4000_8000 as *mut u32;
 const ENABLED: u32 = 4;
 const BAUD_115200: u32 = 0x01D7_E000;
 
@@ -29,12 +31,14 @@ impl Uart {
     /// Both directions on.
     #[must_use]
     pub fn new() -> Self {
-        // SAFETY: registers of this UART, which nothing else uses.
+        // SAFETY: registers of this UART and of timer 0, which nothing else uses.
         unsafe {
             ptr::write_volatile(BAUD, BAUD_115200);
             ptr::write_volatile(ENABLE, ENABLED);
             ptr::write_volatile(START_RX, 1);
             ptr::write_volatile(START_TX, 1);
+            // QEMU, asleep when the receiver was still off, looks for input again when something wakes it: a timer does.
+            ptr::write_volatile(START_TIMER, 1);
         }
         Self(())
     }

@@ -28,6 +28,8 @@ impl Uart {
         unsafe {
             ptr::write_volatile(DIVIDER, BAUD);
             ptr::write_volatile(CONTROL, TX_AND_RX);
+            // What came before is nobody's; and QEMU looks for more input only when DATA is read.
+            ptr::read_volatile(DATA);
         }
         Self(())
     }

@@ -27,6 +27,8 @@ impl Uart {
         unsafe {
             ptr::write_volatile(LINE_CONTROL, EIGHT_BITS);
             ptr::write_volatile(FIFO_CONTROL, FIFO_ON);
+            // What came before is nobody's; and QEMU looks for more input only when DATA is read.
+            ptr::read_volatile(DATA);
         }
         Self(())
     }
