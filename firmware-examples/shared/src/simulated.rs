@@ -56,8 +56,10 @@ pub fn play(config: &Config<'_>, line: impl Line, flash: impl NorFlash, range: R
     loop {
         for moment in signal.by_ref().take(PART) {
             device.reading(0, moment.time(), moment.value(), &mut board);
+            while let Some(byte) = board.line.read() {
+                device.receive(byte, &mut board);
+            }
         }
-        // It listens between the parts alone, so that it does the same each time.
         while !core::mem::take(&mut board.told) {
             if let Some(byte) = board.line.read() {
                 device.receive(byte, &mut board);
