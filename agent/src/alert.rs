@@ -208,6 +208,11 @@ impl Alert {
         }
     }
 
+    /// The device found it, not this side's model.
+    pub(crate) fn is_by_device(&self) -> bool {
+        self.model.name == ModelTag::DEVICE
+    }
+
     /// Takes in the level of a further reading.
     pub(crate) fn follow(&mut self, level: f32, at: Timestamp) {
         self.level = level;
@@ -236,7 +241,7 @@ fn id(onset: &Onset<'_>) -> String {
 
 fn contributions(because: &Because) -> Vec<Contribution> {
     // Experts are fused by the sum of their cubes, so the cubes are the shares.
-    let total: f32 = because.evidence.iter().map(|e| e.powi(3)).sum();
+    let total: f32 = because.evidence.iter().filter(|e| **e > 0.0).map(|e| e.powi(3)).sum();
     let mut experts: Vec<Contribution> = EXPERT_NAMES
         .iter()
         .zip(because.evidence)
@@ -244,7 +249,8 @@ fn contributions(because: &Because) -> Vec<Contribution> {
         .map(|(name, evidence)| Contribution {
             expert: (*name).to_owned(),
             evidence,
-            share: if total > 0.0 { evidence.powi(3) / total } else { 0.0 },
+            // A device may say what overflows.
+            share: if total > 0.0 && total.is_finite() { evidence.powi(3) / total } else { 0.0 },
         })
         .collect();
     experts.sort_by(|a, b| b.evidence.total_cmp(&a.evidence));

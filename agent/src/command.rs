@@ -69,21 +69,22 @@ impl Command {
         }
         let mut ticket = Ticket { topic: topic.to_owned(), fields: Map::new() };
         let refused = |ticket, why: String| Some(Self { ticket, device: String::new(), action: Err(why) });
-        if payload.len() > MAX_BYTES {
-            return refused(ticket, format!("a command has at most {MAX_BYTES} bytes"));
-        }
+        let too_long = payload.len() > MAX_BYTES;
         let value = match serde_json::from_slice(payload) {
-            Ok(Value::Object(fields)) => {
+            // An answer is longer than its command: its status is looked at first.
+            Ok(Value::Object(fields)) if !too_long || is_answer(&fields) => {
                 ticket.fields = fields.clone();
                 Value::Object(fields)
             }
+            _ if too_long => return refused(ticket, format!("a command has at most {MAX_BYTES} bytes")),
             Ok(_) => return refused(ticket, "a command is a JSON object".to_owned()),
             Err(error) => return refused(ticket, format!("not valid JSON: {error}")),
         };
-        match value.get("status").and_then(Value::as_str) {
-            Some("init") => {}
-            Some("executing" | "successful" | "failed") => return None,
-            _ => return refused(ticket, "a command has \"status\": \"init\"".to_owned()),
+        if is_answer(&ticket.fields) {
+            return None;
+        }
+        if ticket.fields.get("status").and_then(Value::as_str) != Some("init") {
+            return refused(ticket, "a command has \"status\": \"init\"".to_owned());
         }
         let fields = match Fields::deserialize(value) {
             Ok(fields) => fields,
@@ -97,6 +98,10 @@ impl Command {
         };
         Some(Self { ticket, device, action })
     }
+}
+
+fn is_answer(fields: &Map<String, Value>) -> bool {
+    matches!(fields.get("status").and_then(Value::as_str), Some("executing" | "successful" | "failed"))
 }
 
 fn action(name: &str, fields: &Fields) -> Result<Action, String> {
@@ -170,6 +175,19 @@ mod tests {
             assert_eq!(parse("reset", &format!(r#"{{"status":"{status}"}}"#)), None);
         }
         assert_eq!(parse("reset", ""), None);
+    }
+
+    #[test]
+    fn the_answer_to_the_longest_command_is_none_either() {
+        let head = r#"{"status":"init","device":"d","channel":"c","who":""#;
+        let text = |length: usize| format!("{head}{}\"}}", "x".repeat(length - head.len() - 2));
+        let command = parse("reset", &text(MAX_BYTES)).unwrap();
+        assert!(command.action.is_ok());
+        let answer = command.ticket.told(&State::Executing);
+        assert!(answer.len() > MAX_BYTES);
+        assert_eq!(parse("reset", std::str::from_utf8(&answer).unwrap()), None);
+        let refused = parse("reset", &text(MAX_BYTES + 1)).unwrap();
+        assert!(refused.action.unwrap_err().contains("at most") && refused.ticket.fields.is_empty());
     }
 
     #[test]

@@ -255,6 +255,14 @@ impl Channel {
         Some((Change::Resolved, alert))
     }
 
+    /// The side that makes the open alert, this one or the device, has no more to say: its alert is over.
+    pub fn end(&mut self, by_device: bool) -> Option<(Change, Box<Alert>)> {
+        let mut alert = self.alert.take_if(|alert| alert.is_by_device() == by_device)?;
+        self.changed = true;
+        alert.resolve(alert.updated_at);
+        Some((Change::Resolved, alert))
+    }
+
     /// The time of a reading, or why it is not taken.
     fn time(&self, when: When) -> Result<Timestamp, Outcome> {
         match (when, self.last) {
@@ -279,8 +287,7 @@ impl Channel {
         self.changed = true;
         let mut changes = Vec::new();
         // An alert of the other side's model has nobody left who could end it.
-        let is_its = |alert: &Alert| (alert.model.name == ModelTag::DEVICE) == by_device;
-        let orphaned = self.alert.as_ref().is_some_and(|alert| !is_its(alert));
+        let orphaned = self.alert.as_ref().is_some_and(|alert| alert.is_by_device() != by_device);
         if let (Some(alert), false) = (&mut self.alert, orphaned) {
             alert.follow(verdict.level, at);
         }
@@ -415,6 +422,24 @@ mod tests {
         // Learning here again ends what nobody could end any more.
         let changes = used(channel.step(&device, 5.0, When::Own(Timestamp(6)))).changes;
         assert_eq!(changes[0].0, Change::Resolved);
+    }
+
+    #[test]
+    fn whatever_a_device_says_its_alert_can_be_stored_and_read_again() {
+        let (device, mut channel) = (DeviceId("d".into()), channel());
+        let verdict =
+            Verdict { score: f32::MAX, level: f32::MAX, threshold: f32::MIN, fired: true, ended: false };
+        for (i, evidence) in
+            [[f32::MAX; 5], [f32::MIN; 5], [2.0, -2.0, -1.9, 0.0, 0.0]].into_iter().enumerate()
+        {
+            let because = Because { evidence, expected: f32::MIN, low: f32::MAX, high: f32::MIN };
+            let when = When::Own(Timestamp(i as i64));
+            let changes = used(channel.judged(&device, 1.0, when, verdict, Some(because))).changes;
+            let alert = &changes.last().unwrap().1;
+            assert!(alert.because.experts.iter().all(|expert| (0.0..=1.0).contains(&expert.share)));
+            let json = serde_json::to_string(alert).unwrap();
+            assert_eq!(&serde_json::from_str::<Box<Alert>>(&json).unwrap(), alert);
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! values in and out; time comes as ticks.
 
 use std::collections::VecDeque;
+use std::fmt;
 
 use brooklet_core::frame::{self, Sequence, Step};
 use brooklet_core::message::{self, Label, Message, Request};
@@ -31,6 +32,15 @@ pub enum Way {
     Mqtt,
     /// On the serial line of this place in the plan.
     Line(usize),
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mqtt => f.write_str("over MQTT"),
+            Self::Line(line) => write!(f, "on serial[{line}]"),
+        }
+    }
 }
 
 /// Something to be done with a device.
@@ -70,6 +80,8 @@ struct Busy {
 pub(crate) enum Heard {
     /// It was dealt with.
     Done,
+    /// The device did this.
+    Obeyed(message::Command),
     /// Nobody asked for it.
     Unasked,
     /// The model that was to be fetched is here; [`Link::finish`] has the last word.
@@ -83,6 +95,8 @@ pub(crate) struct Link {
     /// Which stream or line its readings belong to.
     pub(crate) position: usize,
     way: Option<Way>,
+    /// How often it was heard on another way while the one before it was still there.
+    moved: u32,
     /// It said what it is.
     pub(crate) greeted: bool,
     heard: Sequence,
@@ -101,6 +115,7 @@ impl Link {
             device,
             position,
             way: None,
+            moved: 0,
             greeted: false,
             heard: Sequence::new(),
             sequence: somewhere,
@@ -110,9 +125,12 @@ impl Link {
         }
     }
 
-    /// The device was heard on this way, and is answered there.
-    pub(crate) fn reached(&mut self, way: Way) {
-        self.way = Some(way);
+    /// The device was heard on this way, and is answered there. True if a person should know that it was another until now,
+    /// which is still there: the first time and at each power of two.
+    pub(crate) fn reached(&mut self, way: Way) -> bool {
+        let moved = self.way.replace(way).is_some_and(|before| before != way);
+        self.moved = self.moved.saturating_add(moved.into());
+        moved && self.moved.is_power_of_two()
     }
 
     /// The way is gone, and with it whatever was to be done there.
@@ -212,7 +230,11 @@ impl Link {
                     Err(refusal) => self.finish(State::Failed(refusal.to_string()), findings),
                     // The model itself is still to come.
                     Ok(()) if matches!(busy.errand.task, Task::Fetch(_)) => busy.go_on(),
-                    Ok(()) => self.finish(State::Successful, findings),
+                    Ok(()) => {
+                        let command = busy.command.clone();
+                        self.finish(State::Successful, findings);
+                        return Heard::Obeyed(command);
+                    }
                 }
                 Heard::Done
             }
@@ -394,6 +416,15 @@ mod tests {
     }
 
     #[test]
+    fn two_devices_of_one_name_are_noticed() {
+        let mut link = link();
+        let mut heard = |line| link.reached(Way::Line(line));
+        assert_eq!([0, 0, 1, 0, 1].map(&mut heard), [true, false, true, false, true]);
+        link.lost(Way::Line(1), &mut Vec::new());
+        assert!(!link.reached(Way::Line(0)));
+    }
+
+    #[test]
     fn one_request_at_a_time_and_no_more_than_fit() {
         let mut link = link();
         let first = ask(&mut link, errand("0", mode()), &[]);
@@ -409,7 +440,8 @@ mod tests {
         let stray = Done { number: number.wrapping_sub(1), result: Ok(()) };
         assert_eq!(hear(&mut link, Message::Done(stray)), (Heard::Unasked, vec![]));
         let (heard, done) = hear(&mut link, Message::Done(Done { number, result: Ok(()) }));
-        assert_eq!((heard, states(&done)), (Heard::Done, vec![("0", &State::Successful)]));
+        let obeyed = Heard::Obeyed(Command::SetMode(Mode::Raw));
+        assert_eq!((heard, states(&done)), (obeyed, vec![("0", &State::Successful)]));
         let mut lost = Vec::new();
         link.lost(Way::Line(3), &mut lost);
         assert_eq!(lost, [], "another way");
@@ -460,7 +492,7 @@ mod tests {
                 }
                 match link.hear(&Message::Piece(piece), &mut findings) {
                     Heard::Done => {}
-                    Heard::Unasked => panic!("it was asked for"),
+                    Heard::Unasked | Heard::Obeyed(_) => panic!("it was asked for, and there is more"),
                     Heard::Fetched(seen, bytes) => {
                         assert_eq!((seen, &bytes), (channel, &model));
                         link.finish(State::Successful, &mut findings);

@@ -9,7 +9,7 @@ use brooklet_core::message::Message;
 use tokio::sync::mpsc;
 
 use crate::check::{Plan, StreamPlan};
-use crate::command::Command;
+use crate::command::{Action, Command};
 use crate::ledger::{Count, Ledger};
 use crate::reading::{DeviceId, Name, RawMessage, Timestamp};
 use crate::source::mqtt::Ack;
@@ -177,7 +177,7 @@ impl Router {
             let Some(command) = self.command(&message) else {
                 return self.pass_over(message, Count::Own);
             };
-            (self.owner(&command.device), Job::Command(Box::new(command), message.ack))
+            (self.owner(&command), Job::Command(Box::new(command), message.ack))
         } else {
             let Some(route) = self.route(&message.topic) else {
                 return self.pass_over(message, Count::Unmapped);
@@ -197,10 +197,18 @@ impl Router {
         if id.contains('/') { None } else { Command::parse(&message.topic, name, &message.payload) }
     }
 
-    /// The worker that has a device: of the topics it was heard on, or of the serial lines.
-    fn owner(&self, device: &str) -> usize {
-        let mut routes = self.routes.values().flatten();
-        let heard = routes.find(|route| *route.device.0 == *device || *route.bare_device.0 == *device);
+    /// The worker that has a device: of the topics it was heard on, or of the serial lines. A device of which each channel
+    /// has a topic can be spread over workers: there the channel decides.
+    fn owner(&self, command: &Command) -> usize {
+        let device = &*command.device;
+        let routes = || self.routes.values().flatten();
+        let has_channel = |route: &&Arc<Route>| match &command.action {
+            Ok(Action::Publish(channel)) => {
+                *route.bare_device.0 == *device && *route.bare_channel == *channel.as_str()
+            }
+            _ => false,
+        };
+        let heard = routes().find(|route| *route.device.0 == *device).or_else(|| routes().find(has_channel));
         heard.map_or_else(|| self.queues.worker(device), |route| route.worker)
     }
 
@@ -262,4 +270,36 @@ fn make_route(stream: &Arc<Stream>, topic: &str, queues: &Queues) -> Option<Rout
 
 fn last_level(topic: &str) -> &str {
     topic.rsplit('/').next().unwrap_or(topic)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
+mod tests {
+    use super::*;
+    use crate::check;
+
+    #[test]
+    fn a_command_goes_where_its_channel_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("brooklet.toml");
+        let text = "[mqtt]\nurl = 'mqtt://localhost'\n[[stream]]\nname = 'all'\ntopic = 'hall/#'";
+        std::fs::write(&file, text).unwrap();
+        let streams = Stream::all(&check::load_with(&file, []).unwrap());
+        let (queues, mut jobs): (Vec<_>, Vec<_>) = (0..4).map(|_| mpsc::channel(8)).unzip();
+        let commands = "brooklet/gw/cmd/".to_owned();
+        let mut router = Router::new(streams, Queues::new(queues), commands, 100, Arc::default());
+        // The worker that a message goes to.
+        let mut worker = |topic: String, payload: &str| {
+            let (payload, received) = (payload.as_bytes().to_vec(), Timestamp(0));
+            let message = RawMessage { topic, payload, received, retained: false, ack: None };
+            assert!(matches!(router.deliver(message), Delivery::Done));
+            jobs.iter_mut().position(|jobs| jobs.try_recv().is_ok())
+        };
+        let topics = (0..20).map(|i| worker(format!("hall/t{i}"), "1")).collect::<Vec<_>>();
+        assert!(topics.iter().any(|other| other != &topics[0]));
+        for (i, topic) in topics.iter().enumerate() {
+            let command = format!(r#"{{"status":"init","device":"hall","channel":"t{i}"}}"#);
+            assert_eq!(worker("brooklet/gw/cmd/publish-model/1".to_owned(), &command), *topic);
+        }
+    }
 }

@@ -204,7 +204,7 @@ impl Worker {
                 self.ledger.add(Count::Decoded, 1);
                 self.ledger.add(Count::Readings, 1);
                 let channel = decode::device::channel(&judged.reading.channel);
-                let time = judged.reading.time.map(Timestamp);
+                let time = decode::device::time(judged.reading.time);
                 self.step(from, &channel, judged.reading.value, time, Some(judged), findings);
             }
             Message::Reading(_) | Message::Summary(_) => {
@@ -223,6 +223,7 @@ impl Worker {
                 self.ledger.add(Count::Decoded, 1);
                 match self.links.get_mut(&from.device.0).map(|link| link.hear(answer, findings)) {
                     Some(Heard::Done) => {}
+                    Some(Heard::Obeyed(command)) => self.obeyed(from.device, &command, findings),
                     Some(Heard::Unasked) | None => {
                         self.ledger.add(Count::Unasked, 1);
                     }
@@ -245,7 +246,13 @@ impl Worker {
         }
         let link = self.links.get_mut(&from.device.0)?;
         link.position = from.position;
-        link.reached(way);
+        if link.reached(way) {
+            warn!(
+                "{} is heard in two places, now also {way}; if these are two devices, give each a name of its own: on \
+                 a line `device` in its [[serial]] does",
+                from.device
+            );
+        }
         Some(link)
     }
 
@@ -309,6 +316,29 @@ impl Worker {
         let digest = ChannelSettings::default().digest();
         Model::load(&saved.snapshot, digest).map_err(|error| error.to_string())?;
         Ok(saved.snapshot)
+    }
+
+    /// A device did what it was told: an alert that nobody can end any more is over.
+    fn obeyed(&mut self, device: &DeviceId, command: &message::Command, findings: &mut Vec<Finding>) {
+        use message::{Command, Mode};
+        let Some(known) = self.devices.get_mut(&device.0) else { return };
+        let (_, channels) = known.channels_mut();
+        for channel in channels {
+            let name = &*channel.name().0;
+            let of = |label: &str| *decode::device::channel(label) == *name;
+            let (device_rests, own_rests) = match command {
+                Command::SetMode(mode) => {
+                    (*mode != Mode::Verdicts, (*mode == Mode::Raw) == decode::device::is_figure(name))
+                }
+                Command::Reset(label) => (of(label), false),
+                Command::Offer(offer) => (of(&offer.channel), false),
+                _ => return,
+            };
+            let rests = [(device_rests, true), (own_rests, false)].into_iter().filter(|(rests, _)| *rests);
+            for (change, alert) in rests.filter_map(|(_, by_device)| channel.end(by_device)) {
+                findings.push(Finding::Alert(change, alert));
+            }
+        }
     }
 
     /// A device's model is here: checked, published, and gone on with.
@@ -553,4 +583,94 @@ fn open(
         }
     }
     Channel::new(name, settings).ok_or(Count::Unwatched)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop where it fails")]
+mod tests {
+    use brooklet_core::frame;
+    use brooklet_core::message::{Done, Reading, Request};
+    use brooklet_core::monitor::Verdict;
+
+    use super::*;
+    use crate::check;
+
+    const TEXT: &str = "[mqtt]\nurl = 'mqtt://localhost'\n[[serial]]\nname = 'pico'\nport = '/dev/ttyACM0'";
+
+    /// A worker with a device on a line, which sends.
+    struct Bench {
+        worker: Worker,
+        sequence: u16,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join("brooklet.toml");
+            std::fs::write(&file, TEXT).unwrap();
+            let plan = Arc::new(check::load_with(&file, []).unwrap());
+            let worker = Worker::new(plan, Arc::default(), Arc::default());
+            Self { worker, sequence: 0 }
+        }
+
+        fn hear(&mut self, message: Message) -> Vec<Finding> {
+            self.sequence += 1;
+            let event = LineEvent::Frame(self.sequence, Box::new(message));
+            let (device, received) = (DeviceId("pico".into()), Timestamp(i64::from(self.sequence)));
+            let mut findings = Vec::new();
+            self.worker.handle(&Job::Line(OnLine { line: 0, device, received, event }), &mut findings);
+            findings
+        }
+
+        /// The device does what it is told; the changes of alerts that this leads to.
+        fn obey(&mut self, name: &str, fields: &str) -> Vec<Change> {
+            let text = format!(r#"{{"status":"init","device":"pico",{fields}}}"#);
+            let command = crate::command::Command::parse("t", name, text.as_bytes()).unwrap();
+            let mut findings = Vec::new();
+            self.worker.handle(&Job::Command(Box::new(command), None), &mut findings);
+            let number = findings.iter().find_map(|finding| match finding {
+                Finding::Down { frame, .. } => {
+                    let frame = frame.strip_prefix(&[0]).unwrap();
+                    let mut line = frame::Line::new();
+                    let bytes =
+                        frame.iter().find_map(|byte| Some(line.push(*byte)?.unwrap().to_vec())).unwrap();
+                    Some(frame::decode::<Request>(&bytes).unwrap().1.number)
+                }
+                _ => None,
+            });
+            let done = Done { number: number.unwrap(), result: Ok(()) };
+            changes(&self.hear(Message::Done(done)))
+        }
+    }
+
+    fn changes(findings: &[Finding]) -> Vec<Change> {
+        let change = |finding: &Finding| match finding {
+            Finding::Alert(change, _) => Some(*change),
+            _ => None,
+        };
+        findings.iter().filter_map(change).collect()
+    }
+
+    fn judged(fired: bool) -> Message {
+        let reading = Reading { channel: "t".try_into().unwrap(), time: None, value: 50.0 };
+        let verdict = Verdict { score: 3.0, level: 3.0, threshold: 2.2, fired, ended: false };
+        Message::Judged(Judged { reading, verdict, because: None })
+    }
+
+    #[test]
+    fn an_alert_that_its_device_will_not_end_is_over() {
+        let mut bench = Bench::new();
+        for (name, fields, over) in [
+            ("set-mode", r#""mode":"verdicts""#, false),
+            ("reset", r#""channel":"other""#, false),
+            ("set-mode", r#""mode":"features""#, true),
+            ("set-mode", r#""mode":"raw""#, true),
+            ("reset", r#""channel":"t""#, true),
+        ] {
+            let fired = bench.hear(judged(true));
+            assert_eq!(changes(&fired).last(), Some(&Change::Fired));
+            let expected: &[Change] = if over { &[Change::Resolved] } else { &[] };
+            assert_eq!(bench.obey(name, fields), expected, "{name} {fields}");
+        }
+    }
 }

@@ -36,6 +36,7 @@ pub(super) fn plan(tree: &mut Tree, env: &Env, folder: &FilePath, config: &Confi
     // All of them, even after one that does not resolve.
     let streams: Vec<_> = config.streams.iter().enumerate().map(|(i, one)| stream(tree, i, one)).collect();
     let serials: Vec<_> = config.serials.iter().enumerate().map(|(i, one)| serial(tree, i, one)).collect();
+    apart(tree, config, &serials);
     let mut tasks: Vec<_> =
         config.tasks.iter().enumerate().map(|(i, one)| task(tree, config, i, one)).collect();
     if tasks.is_empty() {
@@ -348,6 +349,25 @@ fn unique<'a>(tree: &mut Tree, names: impl Iterator<Item = (&'static str, &'a st
             tree.report(&path, format!("another {other} is called `{name}`"), Some(format!("see {first}")));
         } else {
             seen.insert(name, (kind, path));
+        }
+    }
+}
+
+/// Lines have ports and devices of their own: the later of two that share one is reported.
+fn apart(tree: &mut Tree, config: &Config, serials: &[Option<SerialPlan>]) {
+    for (i, line) in serials.iter().enumerate() {
+        let Some(line) = line else { continue };
+        let here = Path::of("serial").index(i);
+        let before = || serials.iter().take(i).flatten();
+        let port = line.port.to_string();
+        if let Some(other) = before().find(|other| other.port.to_string() == port) {
+            tree.report(&here.key("port"), format!("the line `{}` has the same port", other.name), None);
+        }
+        let named = config.serials.get(i).is_some_and(|line| line.device.is_some());
+        let same = |other: &&SerialPlan| other.device == line.device && other.name != line.name;
+        if let Some(other) = before().find(same) {
+            let why = format!("the device of the line `{}` has the same name", other.name);
+            tree.report(&here.key(if named { "device" } else { "name" }), why, None);
         }
     }
 }

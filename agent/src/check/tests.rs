@@ -494,6 +494,23 @@ fn lines_are_taken_apart_and_tasks_find_them() {
 }
 
 #[test]
+fn two_lines_share_neither_port_nor_device() {
+    let text = "[mqtt]\nurl = 'mqtt://localhost'\n\
+        [[serial]]\nname = 'a'\nport = '/dev/ttyACM0'\ndevice = 'pico'\n\
+        [[serial]]\nname = 'b'\nport = '/dev/ttyACM0'\nbaud = 9600\n\
+        [[serial]]\nname = 'c'\nport = '/dev/ttyACM1'\ndevice = 'pico'\n\
+        [[serial]]\nname = 'pico'\nport = '/dev/ttyACM2'";
+    assert_eq!(
+        problems_of(text),
+        [
+            "brooklet.toml:9:8: serial[1].port: the line `a` has the same port",
+            "brooklet.toml:14:10: serial[2].device: the device of the line `a` has the same name",
+            "brooklet.toml:16:8: serial[3].name: the device of the line `a` has the same name",
+        ]
+    );
+}
+
+#[test]
 fn what_is_wrong_with_lines_is_told_at_its_place() {
     let text = "[mqtt]\nurl = 'mqtt://localhost'\n\
         [[stream]]\nname = 'a'\ntopic = 'a'\npayload = 'brooklet'\ntime = '/t'\nchannels = { t = { at = '/t' } }\n\

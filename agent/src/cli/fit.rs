@@ -236,6 +236,16 @@ fn of_plan(plan: &Plan, channels: Option<u32>) -> Result<Vec<Wanted>, String> {
             let learns = |channel: &str| plan.tasks.iter().find(|any| any.covers(at, channel)) == Some(task);
             count += listed.iter().filter(|channel| learns(&channel.name)).count() as u64;
         }
+        // Lines are counted on from the streams.
+        let mut lines = (plan.streams.len()..).zip(&plan.serials);
+        if channels.is_none()
+            && let Some((_, line)) = lines.find(|(at, _)| task.streams.contains(at))
+        {
+            return Err(format!(
+                "task `{}`: the device on line `{}` names its channels itself; say how many with --channels N",
+                task.name, line.name
+            ));
+        }
         let channels = channels.map_or(count, u64::from);
         Ok(Wanted { name: task.name.clone(), learner: MONITOR.to_owned(), channels })
     };

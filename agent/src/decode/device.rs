@@ -28,6 +28,16 @@ pub(crate) fn channel(label: &str) -> Cow<'_, str> {
     if name == label { Cow::Borrowed(label) } else { Cow::Owned(name) }
 }
 
+/// Whether a channel's name is that of a [`Message::Summary`]'s figure.
+pub(crate) fn is_figure(channel: &str) -> bool {
+    channel.rsplit_once('.').is_some_and(|(_, figure)| matches!(figure, "mean" | "sd" | "min" | "max"))
+}
+
+/// A device's time, unless it is none that can be written down (beyond the years -9999 to 9999).
+pub(crate) fn time(millis: Option<i64>) -> Option<Timestamp> {
+    millis.filter(|millis| jiff::Timestamp::from_millisecond(*millis).is_ok()).map(Timestamp)
+}
+
 /// The readings of a message; none if it has none.
 pub(crate) fn readings(message: &Message, out: &mut Readings) -> Result<(), Refusal> {
     let (reading, time) = match message {
@@ -49,9 +59,9 @@ pub(crate) fn readings(message: &Message, out: &mut Readings) -> Result<(), Refu
     Ok(())
 }
 
-fn timed(time: Option<i64>, out: &mut Readings) {
-    if let Some(time) = time.filter(|time| *time > i64::MIN) {
-        out.offer_time(0, Timestamp(time));
+fn timed(millis: Option<i64>, out: &mut Readings) {
+    if let Some(time) = time(millis) {
+        out.offer_time(0, time);
     }
     out.end_row();
 }
@@ -102,6 +112,17 @@ mod tests {
         let unknown = frame::encode(3, &25_u8, &mut [0; MAX]).unwrap().to_vec();
         assert_eq!(name(&Decoder::Auto, &unknown), Some("frame_unknown"));
         assert_eq!(decoded_by(&Decoder::Auto, &payload).1.unwrap_err().name(), "not_utf8");
+    }
+
+    #[test]
+    fn a_time_that_cannot_be_written_is_none() {
+        for (millis, expected) in [(0, Some(Timestamp(0))), (i64::MIN, None), (-1_000_000_000_000_000, None)]
+        {
+            assert_eq!(time(Some(millis)), expected);
+            let reading = Reading { channel: "t".try_into().unwrap(), time: Some(millis), value: 1.5 };
+            let (out, _) = decoded_by(&Decoder::Brooklet, &framed(0, &Message::Reading(reading)));
+            assert_eq!(listed(&out), [("t", expected, 1.5)]);
+        }
     }
 
     #[test]

@@ -152,4 +152,7 @@ stream = "pumps"
     assert_eq!(counts(config, Some(5)), Ok(vec![5, 5]));
     let open = format!("{config}\n[[task]]\nname = \"all\"\nstream = \"any\"\n");
     assert!(counts(&open, None).unwrap_err().contains("--channels"));
+    let line = "[mqtt]\nurl = 'mqtt://localhost'\n[[serial]]\nname = 'pico'\nport = '/dev/ttyACM0'";
+    assert!(counts(line, None).unwrap_err().contains("line `pico`"));
+    assert_eq!(counts(line, Some(2)), Ok(vec![2]));
 }
