@@ -31,8 +31,12 @@ pub const MAX_MODEL: usize = 2560;
 const PIECES: u8 = 1;
 /// Ticks without a piece after which a transfer is given up.
 const PATIENCE: u8 = 30;
+/// Bytes of a name.
+const NAME: usize = 32;
 /// Bytes of a LoRa payload at the slowest data rate.
 const LORA_FRAME: usize = 51;
+/// Bytes of a channel's name with which every verdict and summary fits one.
+const LORA_NAME: usize = 16;
 
 /// Of a part's 16 kB, the stack and the drivers have the rest.
 const _: () = assert!(size_of::<Device<DefaultDetector, 1>>() <= 5_900);
@@ -87,12 +91,12 @@ pub enum Link {
     Lora,
 }
 
-/// When a window closes: whichever comes first.
+/// When a window closes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// After so many readings, at least 1.
+    /// After so many readings without a time, at least 1.
     pub readings: u32,
-    /// At each full multiple of so many milliseconds of the readings' own time, at least 1.
+    /// Of readings with one: at each full multiple of so many milliseconds, at least 1.
     pub millis: i64,
 }
 
@@ -179,20 +183,21 @@ where
 {
     const DIGEST: u32 = snapshot::digest(D::NAME);
 
-    /// A device whose channels have these names and detectors. Names are cut at 32 bytes.
+    /// A device whose channels have these names and detectors. Names are cut at 32 bytes; over LoRa those of channels at 16,
+    /// or alerts would not fit.
     // Never inlined: what it is made of would take up its caller's stack for good.
     #[inline(never)]
     pub fn new(config: &Config<'_>, channels: [(&str, D); CHANNELS]) -> Self {
         let Config { name, mode, link, window, alarm, every } = *config;
         Self {
-            name: label(name),
+            name: label(name, NAME),
             mode,
             link,
             window,
             alarm,
             every,
             channels: channels.map(|(name, detector)| Channel {
-                name: label(name),
+                name: label(name, if link == Link::Lora { LORA_NAME } else { NAME }),
                 monitor: Monitor::new(detector),
                 window: Summarizer::new(),
                 time: None,
@@ -255,7 +260,11 @@ where
         let closed = if over { window.finish(name.clone(), *time) } else { None };
         window.learn_one(moment.value());
         *time = moment.time();
-        let full = if window.count() >= readings { window.finish(name.clone(), *time) } else { None };
+        let full = if time.is_none() && window.count() >= readings {
+            window.finish(name.clone(), None)
+        } else {
+            None
+        };
         for summary in [closed, full].into_iter().flatten() {
             self.send(&Message::Summary(summary), board);
         }
@@ -309,9 +318,7 @@ where
         if let Some(done) = self.answered.filter(|done| done.number == number) {
             // The answer was lost: once more, without doing it again.
             self.send(&Message::Done(done), board);
-            if matches!(request.command, Command::SendModel(_)) {
-                self.offer(board);
-            }
+            self.offer(&request.command, done.result, board);
             return;
         }
         let result = match &request.command {
@@ -344,9 +351,7 @@ where
             _ => Err(Refusal::Unsupported),
         };
         self.answer(number, result, board);
-        if matches!(request.command, Command::SendModel(_)) {
-            self.offer(board);
-        }
+        self.offer(&request.command, result, board);
     }
 
     /// Time passes; call it every second or so, rarer where sending is dear. Asks again for what did not come.
@@ -441,9 +446,10 @@ where
         held.map(|_| ()).ok_or(Refusal::Model(error))
     }
 
-    fn offer(&mut self, board: &mut impl Board) {
-        if self.awaited.is_none()
-            && let Some(offer) = self.staging.offer().cloned()
+    /// Offers the model that was asked for.
+    fn offer(&mut self, command: &Command, result: Result<(), Refusal>, board: &mut impl Board) {
+        if let (Command::SendModel(name), Ok(()), None) = (command, result, self.awaited)
+            && let Some(offer) = self.staging.offer().filter(|offer| offer.channel == *name).cloned()
         {
             self.send(&Message::Offer(offer), board);
         }
@@ -508,10 +514,10 @@ where
     Ok(())
 }
 
-fn label(name: &str) -> Label {
+fn label(name: &str, most: usize) -> Label {
     let mut label = Label::new();
     for letter in name.chars() {
-        if label.push(letter).is_err() {
+        if label.len() + letter.len_utf8() > most || label.push(letter).is_err() {
             break;
         }
     }

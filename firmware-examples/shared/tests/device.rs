@@ -162,6 +162,30 @@ fn features_an_hour_goes_up_in_less_than_64_bytes() {
 }
 
 #[test]
+fn an_hour_on_a_clock_is_one_window_however_many_readings_it_has() {
+    let (mut device, mut desk) = (pico(Mode::Features, Link::Serial), Desk::default());
+    // Every 900 ms: 4,000 an hour.
+    (0..8_001).for_each(|i| device.reading(0, Some(i * 900), 20.0, &mut desk));
+    let counts: Vec<u32> =
+        desk.messages().iter().map(|m| if let Message::Summary(s) = m { s.count } else { 0 }).collect();
+    assert_eq!(counts, [4_000; 2]);
+}
+
+#[test]
+fn over_lora_alerts_of_a_channel_with_a_long_name_fit() {
+    let config = Config { name: "pico", mode: Mode::Verdicts, link: Link::Lora, ..Config::DEFAULT };
+    let mut device = Device::new(&config, [("temperature of the cold store", DefaultDetector::new())]);
+    // Numbers of frames take three bytes from 16,384 on.
+    (0..16_384).for_each(|_| device.hello(&mut |_: &[u8]| ()));
+    let mut desk = Desk::default();
+    feed(&mut device, &mut desk, 0..2300);
+    assert_eq!(device.counts(), Counts::default());
+    assert_eq!(desk.sent.iter().map(Vec::len).max(), Some(51));
+    let fired = |m: &Message| matches!(m, Message::Judged(judged) if judged.verdict.fired && judged.reading.channel == "temperature of t");
+    assert!(desk.messages().iter().any(fired));
+}
+
+#[test]
 fn verdicts_the_device_learns_as_a_gateway_would() {
     for link in [Link::Serial, Link::Lora] {
         let (mut device, mut desk) = (pico(Mode::Verdicts, link), Desk::default());
@@ -288,6 +312,12 @@ fn a_repeated_request_is_answered_again_and_done_once() {
     desk.messages();
     device.request(&request(4, Command::SendModel(temp())), &mut desk);
     assert_eq!(desk.messages(), first);
+    // What is refused is answered, and nothing else is sent.
+    let of_none = request(6, Command::SendModel("no such".try_into().unwrap()));
+    for _ in 0..2 {
+        device.request(&of_none, &mut desk);
+        assert_eq!(desk.done(), Done { number: 6, result: Err(Refusal::UnknownChannel) });
+    }
     let model = saved(&self::learnt(50));
     let offered = request(5, Command::Offer(Offer::new(temp(), &model).unwrap()));
     for _ in 0..2 {
