@@ -29,8 +29,8 @@ const PERIOD: Duration = Duration::from_hz(RATE as u64);
 const ANSWER: Duration = Duration::from_millis(20);
 
 /// Frames on their way out. Sampling never waits for the line: a frame that finds no room is dropped whole, and the gateway
-/// sees by the sequence number that it is missing.
-type Outbox = Pipe<NoopRawMutex, 1024>;
+/// sees by the sequence number that it is missing. There is room for the eight pieces of a model that it wants at once.
+type Outbox = Pipe<NoopRawMutex, 2048>;
 
 /// What a person with a debug probe wants to know.
 #[derive(Clone, Copy, Debug, PartialEq, defmt::Format)]

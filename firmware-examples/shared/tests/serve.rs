@@ -10,6 +10,7 @@ use std::task::{Context, Poll, Waker};
 
 use brooklet_core::frame::{self, Line, Sequence, Step};
 use brooklet_core::message::{Command, Message, Mode, Request};
+use brooklet_core::transfer::Want;
 use brooklet_firmware::accelerometer::{Mpu6050, RATE};
 use brooklet_firmware::device::Config;
 use brooklet_firmware::serve::{Event, serve};
@@ -183,6 +184,21 @@ fn a_board_samples_sends_and_listens_whatever_fails_around_it() {
     let seen = messages(&world, line);
     assert!(seen.iter().any(|(_, message)| matches!(message, Message::Done(done) if done.result.is_ok())));
     assert!(values(&seen, "temperature").len() <= 1, "verdicts, no readings");
+
+    // A gateway wants eight pieces of a model at once, and all of them come.
+    let mut ask = |number, command| {
+        let request = Request { number, command };
+        world.to_board.borrow_mut().extend(frame::encode_line(0, &request, &mut room).unwrap());
+        seconds(1);
+        messages(&world, line).into_iter().map(|(_, message)| message).collect::<Vec<_>>()
+    };
+    let said = ask(2, Command::SendModel("temperature".try_into().unwrap()));
+    let offer =
+        said.iter().find_map(|message| if let Message::Offer(offer) = message { Some(offer) } else { None });
+    let want = Want { transfer: offer.unwrap().transfer, from: 0, most: 8 };
+    let pieces = ask(2, Command::Want(want));
+    let pieces = pieces.iter().filter(|message| matches!(message, Message::Piece(_)));
+    assert_eq!(pieces.count(), 8);
 }
 
 #[test]
