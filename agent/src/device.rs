@@ -219,14 +219,16 @@ impl Channel {
         self.tell(device, value, at, verdict, because, false)
     }
 
-    /// A reading that the device has judged itself: its verdict makes the alert, and nothing is learnt here.
+    /// A reading that the device has judged itself: its verdict makes the alert, and nothing is learnt here. `firing` says
+    /// whether the device has an alert open.
     pub fn judged(
         &mut self,
         device: &DeviceId,
         value: f32,
         when: When,
-        verdict: Verdict,
+        mut verdict: Verdict,
         because: Option<Because>,
+        firing: bool,
     ) -> Outcome {
         let at = match self.time(when) {
             Ok(at) => at,
@@ -237,6 +239,10 @@ impl Channel {
         if !all.into_iter().all(f32::is_finite) {
             return Outcome::NonFinite;
         }
+        // The message of the onset, or of the end, may have been lost.
+        let known = self.alert.as_ref().is_some_and(|alert| alert.is_by_device());
+        verdict.fired |= firing && !known;
+        verdict.ended |= !firing && known;
         // A device need not say why.
         let silent = Because { evidence: [0.0; 5], expected: value, low: value, high: value };
         let because = verdict.fired.then(|| because.unwrap_or(silent));
@@ -403,8 +409,9 @@ mod tests {
         let (device, mut channel) = (DeviceId("d".into()), channel());
         let before = channel.snapshot().unwrap();
         let verdict = |score, fired, ended| Verdict { score, level: score, threshold: 2.2, fired, ended };
-        let mut judged = |time, value, verdict| {
-            let outcome = channel.judged(&device, value, When::Own(Timestamp(time)), verdict, None);
+        let mut judged = |time, value, verdict: Verdict| {
+            let when = When::Own(Timestamp(time));
+            let outcome = channel.judged(&device, value, when, verdict, None, verdict.fired);
             match outcome {
                 Outcome::Used(used) => Ok(used.changes),
                 other => Err(other),
@@ -425,6 +432,22 @@ mod tests {
     }
 
     #[test]
+    fn an_onset_and_an_end_that_were_lost_are_made_up_for() {
+        let (device, mut channel) = (DeviceId("d".into()), channel());
+        let verdict = Verdict { score: 2.0, level: 3.0, threshold: 2.2, fired: false, ended: false };
+        let mut judged = |time, firing| {
+            let when = When::Own(Timestamp(time));
+            let changes = used(channel.judged(&device, 50.0, when, verdict, None, firing)).changes;
+            changes.into_iter().map(|(change, _)| change).collect::<Vec<_>>()
+        };
+        assert_eq!(judged(1, false), []);
+        assert_eq!(judged(2, true), [Change::Fired]);
+        assert_eq!(judged(3, true), []);
+        assert_eq!(judged(4, false), [Change::Resolved]);
+        assert_eq!(judged(5, false), []);
+    }
+
+    #[test]
     fn whatever_a_device_says_its_alert_can_be_stored_and_read_again() {
         let (device, mut channel) = (DeviceId("d".into()), channel());
         let verdict =
@@ -434,7 +457,7 @@ mod tests {
         {
             let because = Because { evidence, expected: f32::MIN, low: f32::MAX, high: f32::MIN };
             let when = When::Own(Timestamp(i as i64));
-            let changes = used(channel.judged(&device, 1.0, when, verdict, Some(because))).changes;
+            let changes = used(channel.judged(&device, 1.0, when, verdict, Some(because), true)).changes;
             let alert = &changes.last().unwrap().1;
             assert!(alert.because.experts.iter().all(|expert| (0.0..=1.0).contains(&expert.share)));
             let json = serde_json::to_string(alert).unwrap();

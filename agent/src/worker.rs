@@ -435,7 +435,9 @@ impl Worker {
         let when = time.map_or(When::Arrived(from.received), When::Own);
         let outcome = match judged {
             None => channel.step(device, value, when),
-            Some(Judged { verdict, because, .. }) => channel.judged(device, value, when, *verdict, *because),
+            Some(Judged { verdict, because, firing, .. }) => {
+                channel.judged(device, value, when, *verdict, *because, *firing)
+            }
         };
         match outcome {
             Outcome::Late => Count::Late,
@@ -654,7 +656,7 @@ mod tests {
     fn judged(fired: bool) -> Message {
         let reading = Reading { channel: "t".try_into().unwrap(), time: None, value: 50.0 };
         let verdict = Verdict { score: 3.0, level: 3.0, threshold: 2.2, fired, ended: false };
-        Message::Judged(Judged { reading, verdict, because: None })
+        Message::Judged(Judged { reading, verdict, because: None, firing: fired })
     }
 
     #[test]

@@ -107,8 +107,8 @@ pub struct Reading {
 /// use brooklet_core::{frame, message::{Judged, Message, Reading}, monitor::Verdict};
 /// let reading = Reading { channel: "temp".try_into().unwrap(), time: None, value: 99.0 };
 /// let verdict = Verdict { score: 3.5, level: 3.5, threshold: 2.2, fired: true, ended: false };
-/// let message = Message::Judged(Judged { reading, verdict, because: None });
-/// assert_eq!(frame::encode(1, &message, &mut [0; 64]).unwrap().len(), 31);
+/// let message = Message::Judged(Judged { reading, verdict, because: None, firing: true });
+/// assert_eq!(frame::encode(1, &message, &mut [0; 64]).unwrap().len(), 32);
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Judged {
@@ -118,6 +118,8 @@ pub struct Judged {
     pub verdict: Verdict,
     /// The reasons, if an alert starts.
     pub because: Option<Because>,
+    /// An alert is open now. Said each time, so that a message that is lost costs no alert and leaves none open.
+    pub firing: bool,
 }
 
 /// Some readings of a channel in a few figures.

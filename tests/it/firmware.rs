@@ -120,7 +120,9 @@ fn a_model_goes_down_learns_and_comes_back(board: &Board) {
     assert_eq!(bench.alert(State::Firing, "device").started_at, SHIFTED);
     bench.alert(State::Resolved, "device");
 
-    assert!(bench.model("fetch-model") == learnt(2 * PART));
+    // Until the part is over, its model is that of fewer readings.
+    let whole = learnt(2 * PART);
+    assert!((0..100).any(|_| bench.model("fetch-model") == whole));
     // The gateway goes on with it.
     assert!(bench.model("publish-model") == learnt(2 * PART));
     bench.done("set-mode", json!({ "mode": "raw" }));

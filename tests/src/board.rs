@@ -42,6 +42,7 @@ pub struct Board {
     window: Summarizer,
     incoming: Incoming<{ snapshot::MAX_BYTES }>,
     outgoing: Vec<u8>,
+    firing: bool,
 }
 
 impl Board {
@@ -63,6 +64,7 @@ impl Board {
             window: Summarizer::new(),
             incoming: Incoming::new(),
             outgoing: Vec::new(),
+            firing: false,
         }
     }
 
@@ -159,7 +161,8 @@ impl Board {
             }
             Mode::Verdicts => {
                 let (verdict, because) = step(&mut self.monitor, &reading);
-                self.send(&Message::Judged(Judged { reading, verdict, because }));
+                self.firing = (self.firing || verdict.fired) && !verdict.ended;
+                self.send(&Message::Judged(Judged { reading, verdict, because, firing: self.firing }));
                 return Some(verdict);
             }
         }

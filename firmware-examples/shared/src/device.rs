@@ -36,7 +36,7 @@ const NAME: usize = 32;
 /// Bytes of a LoRa payload at the slowest data rate.
 const LORA_FRAME: usize = 51;
 /// Bytes of a channel's name with which every verdict and summary fits one.
-const LORA_NAME: usize = 16;
+const LORA_NAME: usize = 15;
 
 /// Of a part's 16 kB, the stack and the drivers have the rest.
 const _: () = assert!(size_of::<Device<DefaultDetector, 1>>() <= 5_900);
@@ -166,6 +166,15 @@ pub struct Device<D, const CHANNELS: usize> {
     counts: Counts,
 }
 
+/// What the gateway was told of a channel's alert. An end is told twice, as far apart as the readings of an alert: the first
+/// may be lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    Nothing,
+    Firing,
+    Ended,
+}
+
 #[derive(Debug)]
 struct Channel<D> {
     name: Label,
@@ -173,6 +182,7 @@ struct Channel<D> {
     window: Summarizer,
     /// Of the last reading in the window.
     time: Option<i64>,
+    alert: Told,
     /// Readings since one of this alert was sent.
     since: u16,
 }
@@ -183,7 +193,7 @@ where
 {
     const DIGEST: u32 = snapshot::digest(D::NAME);
 
-    /// A device whose channels have these names and detectors. Names are cut at 32 bytes; over LoRa those of channels at 16,
+    /// A device whose channels have these names and detectors. Names are cut at 32 bytes; over LoRa those of channels at 15,
     /// or alerts would not fit.
     // Never inlined: what it is made of would take up its caller's stack for good.
     #[inline(never)]
@@ -201,6 +211,7 @@ where
                 monitor: Monitor::new(detector),
                 window: Summarizer::new(),
                 time: None,
+                alert: Told::Nothing,
                 since: 0,
             }),
             sequence: 0,
@@ -271,19 +282,29 @@ where
     }
 
     fn judge(&mut self, channel: usize, moment: &Moment, board: &mut impl Board) {
-        let Some(Channel { name, monitor, since, .. }) = self.channels.get_mut(channel) else { return };
+        let Some(Channel { name, monitor, since, alert, .. }) = self.channels.get_mut(channel) else {
+            return;
+        };
         let (verdict, because) = monitor.step_explained(moment, &self.alarm);
         let change = verdict.fired || verdict.ended;
-        *since = if monitor.alarm().is_open() { since.saturating_add(1) } else { 0 };
-        if !change && (*since == 0 || *since < self.every) {
+        if change {
+            *alert = if verdict.ended { Told::Ended } else { Told::Firing };
+        } else if *alert == Told::Nothing {
+            return;
+        }
+        *since = if change { 0 } else { since.saturating_add(1) };
+        if !change && *since < self.every {
             return;
         }
         *since = 0;
+        let firing = *alert == Told::Firing;
+        if !change && !firing {
+            *alert = Told::Nothing;
+        }
         let reading = Reading { channel: name.clone(), time: moment.time(), value: moment.value() };
-        let judged = Judged { reading, verdict, because };
         // Over LoRa the reasons do not fit.
-        let because = judged.because.filter(|_| self.link != Link::Lora);
-        self.send(&Message::Judged(Judged { because, ..judged }), board);
+        let because = because.filter(|_| self.link != Link::Lora);
+        self.send(&Message::Judged(Judged { reading, verdict, because, firing }), board);
     }
 
     /// Takes a byte of a serial line.

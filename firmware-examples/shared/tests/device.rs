@@ -181,7 +181,7 @@ fn over_lora_alerts_of_a_channel_with_a_long_name_fit() {
     feed(&mut device, &mut desk, 0..2300);
     assert_eq!(device.counts(), Counts::default());
     assert_eq!(desk.sent.iter().map(Vec::len).max(), Some(51));
-    let fired = |m: &Message| matches!(m, Message::Judged(judged) if judged.verdict.fired && judged.reading.channel == "temperature of t");
+    let fired = |m: &Message| matches!(m, Message::Judged(judged) if judged.verdict.fired && judged.reading.channel == "temperature of ");
     assert!(desk.messages().iter().any(fired));
 }
 
@@ -211,6 +211,14 @@ fn verdicts_the_device_learns_as_a_gateway_would() {
         }
         assert!(changes.iter().any(|judged| judged.verdict.fired));
         assert!(judged.len() > changes.len(), "and some while an alert lasts");
+        // What one message says that is lost, the next says as well: an alert is open, or is not.
+        let mut open = false;
+        for judged in &judged {
+            open = (open || judged.verdict.fired) && !judged.verdict.ended;
+            assert_eq!(judged.firing, open);
+        }
+        let after = |pair: &&[&Judged]| pair[0].verdict.ended && !pair[1].verdict.fired && !pair[1].firing;
+        assert!(judged.windows(2).any(|pair| after(&pair)), "an end is told twice");
         let alive = messages.iter().filter(|message| matches!(message, Message::Summary(_))).count();
         assert_eq!((messages.len(), alive), (judged.len() + alive, 2700 / 12 - 1));
         assert_eq!(fetch(&mut device, &mut desk, 1), saved(&learnt(2700)));
