@@ -282,7 +282,7 @@ pub enum Refusal {
     Damaged,
     /// The model is not one that it can run.
     Model(snapshot::Error),
-    /// Its flash could not be written.
+    /// Its flash could not be written: the model runs, but not beyond the next power-off.
     Storage,
     /// It does not know the command.
     Unsupported,
@@ -295,7 +295,7 @@ impl core::fmt::Display for Refusal {
             Self::TooLong => f.write_str("the model is longer than the device has room for"),
             Self::Damaged => f.write_str("the model was damaged on its way"),
             Self::Model(error) => error.fmt(f),
-            Self::Storage => f.write_str("the device could not write its flash"),
+            Self::Storage => f.write_str("the device runs the model, but could not keep it in its flash"),
             Self::Unsupported => f.write_str("the device does not know this command"),
         }
     }

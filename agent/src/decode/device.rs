@@ -44,6 +44,9 @@ pub(crate) fn readings(message: &Message, out: &mut Readings) -> Result<(), Refu
         Message::Reading(reading) => (reading, reading.time),
         Message::Judged(judged) => (&judged.reading, judged.reading.time),
         Message::Summary(summary) => {
+            if summary.count == 0 || summary.sd < 0.0 || summary.min > summary.max {
+                return Err(Refusal::BadWindow);
+            }
             out.begin_row()?;
             for (figure, value) in summary.figures() {
                 out.push_named(&format!("{}.{figure}", channel(&summary.channel)), f64::from(value))?;
@@ -129,6 +132,14 @@ mod tests {
     fn a_summary_is_four_channels_and_what_is_not_finite_none() {
         let channel = "v.x".try_into().unwrap();
         let summary = Summary { channel, time: None, count: 3, mean: 2.0, sd: 1.0, min: 1.0, max: 3.0 };
+        for wrong in [
+            Summary { count: 0, ..summary.clone() },
+            Summary { sd: -1.0, ..summary.clone() },
+            Summary { min: 4.0, ..summary.clone() },
+        ] {
+            let refused = decoded_by(&Decoder::Auto, &framed(0, &Message::Summary(wrong))).1;
+            assert_eq!(refused, Err(Refusal::BadWindow));
+        }
         let (out, _) = decoded_by(&Decoder::Auto, &framed(0, &Message::Summary(summary)));
         let expected =
             [("v.x.mean", None, 2.0), ("v.x.sd", None, 1.0), ("v.x.min", None, 1.0), ("v.x.max", None, 3.0)];

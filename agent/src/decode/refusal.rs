@@ -73,6 +73,9 @@ pub enum Refusal {
     /// Frames of more devices than channels are followed.
     #[error("there are more devices than gateway.max_channels")]
     TooManyDevices,
+    /// A window of no readings, or whose figures contradict each other.
+    #[error("the window has no readings, a deviation below 0 or a minimum above its maximum")]
+    BadWindow,
     /// Well-formed, but nothing in it is a number, or nothing that was asked for.
     #[error("there is no number in the payload, or none where `channels` points to")]
     NoNumber,
@@ -100,6 +103,7 @@ impl Refusal {
             Self::Frame(frame::Error::Unknown) => "frame_unknown",
             Self::Frame(_) => "frame_damaged",
             Self::TooManyDevices => "too_many_devices",
+            Self::BadWindow => "bad_window",
             Self::NoNumber => "no_number",
         }
     }
@@ -130,6 +134,7 @@ mod tests {
             (Refusal::Frame(frame::Error::Damaged), "frame_damaged"),
             (Refusal::Frame(frame::Error::Unknown), "frame_unknown"),
             (Refusal::TooManyDevices, "too_many_devices"),
+            (Refusal::BadWindow, "bad_window"),
             (Refusal::NoNumber, "no_number"),
         ] {
             assert_eq!(refusal.name(), name);

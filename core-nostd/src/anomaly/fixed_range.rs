@@ -15,8 +15,7 @@ use super::Because;
 /// equal. While an alert is open it learns on.
 ///
 /// `FRACTION`: 0..=30, see [`fixed`]. Memory: 12 bytes. Cost: two comparisons to learn and two to score; 13 steps of a
-/// long division for what lies outside. On a Cortex-M0 about 9 times fewer instructions than the sibling: 85 to score and
-/// learn a reading, 29 a raw one, 733 there.
+/// long division for what lies outside. On a Cortex-M0 89 instructions to score and learn a reading (at most 650).
 ///
 /// Error: bounds are off by half a step of 2^-`FRACTION`; evidence by at most 0.02 where the width is 10,000 steps or
 /// more. Values outside of ±2^(31 - `FRACTION`) count as that.

@@ -187,6 +187,6 @@ impl<F: NorFlash> Board for Port<'_, F> {
     }
 
     fn keep(&mut self, channel: usize, model: &[u8]) -> bool {
-        self.models[channel].is_empty() || self.slots(channel).save(model).is_ok()
+        !self.models[channel].is_empty() && self.slots(channel).save(model).is_ok()
     }
 }
