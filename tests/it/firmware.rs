@@ -126,11 +126,10 @@ fn a_model_goes_down_learns_and_comes_back(board: &Board) {
     // The gateway goes on with it.
     assert!(bench.model("publish-model") == learnt(2 * PART));
     bench.done("set-mode", json!({ "mode": "raw" }));
-    // The device listens again when the part is through: what answers a command comes behind all of its readings.
-    bench.watcher.wait_used(2 * PART as u64 + 4 * 124);
     let told = bench.command("reset", json!({ "channel": "no such" }));
     assert_eq!(told["reason"], "the device has no such channel", "{told}");
-    assert!(bench.model("publish-model") == learnt(3 * PART));
+    let whole = learnt(3 * PART);
+    assert!((0..100).any(|_| bench.model("publish-model") == whole));
     agent::stop(&mut bench.agent);
 }
 
