@@ -18,7 +18,7 @@ use super::Because;
 ///
 /// `FRACTION`: 0..=30, see [`fixed`]. `LEN`: a power of two, 1..=256. `SHIFT`: 3..=12. Memory: `4 LEN + 40` bytes.
 /// Cost: three multiplications of 32 bits to learn and three to score; 13 steps of a long division for the unusual. On
-/// a Cortex-M0 486 instructions to score and learn a reading (at most 890), [`ZScore`](super::ZScore) in floats 2,570.
+/// a Cortex-M0 486 instructions to score and learn a reading (at most 890), [`ZScore`](super::ZScore) in floats 2,597.
 ///
 /// Error: the moving mean is off by at most one step of 2^-`FRACTION`, so `z` by two steps of the deviation of such
 /// means; that deviation counts as a step at least. Against the sibling, where it is 50 steps or more and once
