@@ -7,6 +7,8 @@ use brooklet_core::alarm::Settings;
 use brooklet_core::anomaly::Because;
 use brooklet_core::monitor::Verdict;
 
+use serde::{Deserialize, Serialize};
+
 use crate::alert::{Alert, Change, ModelTag, Onset};
 use crate::model::Model;
 use crate::reading::{ChannelId, DeviceId, Name, Timestamp};
@@ -46,8 +48,40 @@ impl ChannelSettings {
     }
 }
 
+/// Everything that can change a channel: what a journal holds, and what a replay repeats to the bit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Op {
+    /// A reading to score and learn.
+    Step {
+        /// What was measured.
+        value: f32,
+        /// When.
+        when: When,
+    },
+    /// A reading that the device has judged itself: its verdict makes the alert, and nothing is learnt here.
+    Judged {
+        /// What was measured.
+        value: f32,
+        /// When.
+        when: When,
+        /// What the device thinks of it.
+        verdict: Verdict,
+        /// Why, if it says so.
+        because: Option<Because>,
+        /// Whether the device has an alert open.
+        firing: bool,
+    },
+    /// The side that makes the open alert, this one or the device, has no more to say: its alert is over.
+    End {
+        /// Which side.
+        by_device: bool,
+    },
+    /// Goes on with a model that was learnt elsewhere, as a snapshot. An alert that this model does not know of is over.
+    Adopt(Vec<u8>),
+}
+
 /// When a reading was measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum When {
     /// At the payload's own time, which must grow from reading to reading.
     Own(Timestamp),
@@ -68,6 +102,8 @@ pub enum Outcome {
     Duplicate,
     /// Not a finite number.
     NonFinite,
+    /// What was not a reading led to this.
+    Changed(Option<(Change, Box<Alert>)>),
 }
 
 /// A reading that was scored and learnt.
@@ -92,15 +128,21 @@ pub struct Channel {
     sent_at: Timestamp,
     score_sent_at: Timestamp,
     alerts: u64,
+    /// How many times it was changed in its life.
+    steps: u64,
     changed: bool,
 }
 
 const NEVER: Timestamp = Timestamp(i64::MIN);
 
-/// A channel's state as it is stored.
-#[derive(Clone, Debug, PartialEq)]
+/// A channel's state as it is stored: the snapshot as it is, all else as JSON.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Saved {
+    /// How many times the channel was changed before: the greater, the newer.
+    #[serde(default)]
+    pub steps: u64,
     /// The model's snapshot.
+    #[serde(skip)]
     pub snapshot: Vec<u8>,
     /// Time of the last reading.
     pub last: Option<Timestamp>,
@@ -124,6 +166,7 @@ impl Channel {
             sent_at: NEVER,
             score_sent_at: NEVER,
             alerts: 0,
+            steps: 0,
             changed: false,
         })
     }
@@ -148,6 +191,7 @@ impl Channel {
             sent_at,
             score_sent_at: NEVER,
             alerts: saved.alerts,
+            steps: saved.steps,
             changed: false,
         })
     }
@@ -166,6 +210,7 @@ impl Channel {
     /// As [`Model::save`].
     pub fn save(&self) -> Result<Saved, brooklet_core::snapshot::Error> {
         Ok(Saved {
+            steps: self.steps,
             snapshot: self.snapshot()?,
             last: self.last,
             alerts: self.alerts,
@@ -206,8 +251,31 @@ impl Channel {
         due
     }
 
+    /// How many times the channel was changed.
+    #[must_use]
+    pub const fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// Changes the channel: the one way to do so. The same operations in the same order give the same channel, to the bit.
+    pub fn apply(&mut self, device: &DeviceId, op: &Op) -> Outcome {
+        self.steps = self.steps.saturating_add(1);
+        match op {
+            Op::Step { value, when } => self.step(device, *value, *when),
+            Op::Judged { value, when, verdict, because, firing } => {
+                self.judged(device, *value, *when, *verdict, *because, *firing)
+            }
+            Op::End { by_device } => Outcome::Changed(self.end(*by_device)),
+            // Checked before; a model that is none changes nothing.
+            Op::Adopt(snapshot) => {
+                let model = Model::load(snapshot, self.settings.digest());
+                Outcome::Changed(model.ok().and_then(|model| self.adopt(model)))
+            }
+        }
+    }
+
     /// One reading.
-    pub fn step(&mut self, device: &DeviceId, value: f32, when: When) -> Outcome {
+    fn step(&mut self, device: &DeviceId, value: f32, when: When) -> Outcome {
         let at = match self.time(when) {
             Ok(at) => at,
             Err(outcome) => return outcome,
@@ -219,9 +287,7 @@ impl Channel {
         self.tell(device, value, at, verdict, because, false)
     }
 
-    /// A reading that the device has judged itself: its verdict makes the alert, and nothing is learnt here. `firing` says
-    /// whether the device has an alert open.
-    pub fn judged(
+    fn judged(
         &mut self,
         device: &DeviceId,
         value: f32,
@@ -249,8 +315,7 @@ impl Channel {
         self.tell(device, value, at, verdict, because, true)
     }
 
-    /// Goes on with a model that was learnt elsewhere. An alert that this model does not know of is over.
-    pub fn adopt(&mut self, model: Model) -> Option<(Change, Box<Alert>)> {
+    fn adopt(&mut self, model: Model) -> Option<(Change, Box<Alert>)> {
         self.changed = true;
         self.model = model;
         if self.model.is_alarmed() {
@@ -261,8 +326,7 @@ impl Channel {
         Some((Change::Resolved, alert))
     }
 
-    /// The side that makes the open alert, this one or the device, has no more to say: its alert is over.
-    pub fn end(&mut self, by_device: bool) -> Option<(Change, Box<Alert>)> {
+    fn end(&mut self, by_device: bool) -> Option<(Change, Box<Alert>)> {
         let mut alert = self.alert.take_if(|alert| alert.is_by_device() == by_device)?;
         self.changed = true;
         alert.resolve(alert.updated_at);

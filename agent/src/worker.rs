@@ -15,7 +15,7 @@ use crate::alert::{Alert, Change};
 use crate::check::Plan;
 use crate::command::{Action, Command, State, Ticket};
 use crate::decode::{self, Readings, Refusal};
-use crate::device::{Channel, ChannelSettings, Device, Outcome, When};
+use crate::device::{Channel, ChannelSettings, Device, Op, Outcome, When};
 use crate::ledger::{Count, Ledger};
 use crate::link::{Errand, Heard, Link, Task, Way};
 use crate::model::Model;
@@ -323,9 +323,10 @@ impl Worker {
         use message::{Command, Mode};
         let Some(known) = self.devices.get_mut(&device.0) else { return };
         let (_, channels) = known.channels_mut();
+        let mut over = Vec::new();
         for channel in channels {
-            let name = &*channel.name().0;
-            let of = |label: &str| *decode::device::channel(label) == *name;
+            let name = &channel.name().0;
+            let of = |label: &str| *decode::device::channel(label) == **name;
             let (device_rests, own_rests) = match command {
                 Command::SetMode(mode) => {
                     (*mode != Mode::Verdicts, (*mode == Mode::Raw) == decode::device::is_figure(name))
@@ -334,11 +335,22 @@ impl Worker {
                 Command::Offer(offer) => (of(&offer.channel), false),
                 _ => return,
             };
-            let rests = [(device_rests, true), (own_rests, false)].into_iter().filter(|(rests, _)| *rests);
-            for (change, alert) in rests.filter_map(|(_, by_device)| channel.end(by_device)) {
+            let Some(by_device) = channel.alert().map(Alert::is_by_device) else { continue };
+            if if by_device { device_rests } else { own_rests } {
+                over.push((name.clone(), Op::End { by_device }));
+            }
+        }
+        for (channel, op) in over {
+            if let Some(Outcome::Changed(Some((change, alert)))) = self.apply(device, &channel, op) {
                 findings.push(Finding::Alert(change, alert));
             }
         }
+    }
+
+    /// Changes a channel that is there: the one place where that happens.
+    fn apply(&mut self, device: &DeviceId, channel: &str, op: Op) -> Option<Outcome> {
+        let (device, channel) = self.devices.get_mut(&device.0)?.channel_mut(channel)?;
+        Some(channel.apply(device, &op))
     }
 
     /// A device's model is here: checked, published, and gone on with.
@@ -346,13 +358,12 @@ impl Worker {
         let name = decode::device::channel(channel);
         let state = match Model::load(&bytes, ChannelSettings::default().digest()) {
             Err(error) => State::Failed(format!("the device's model is not taken: {error}")),
-            Ok(loaded) => {
-                findings.push(model(from.device, channel, bytes));
+            Ok(_) => {
+                findings.push(model(from.device, channel, bytes.clone()));
                 // Where no task covers the channel it is only published.
                 let _ = self.make_sure(from, &name);
-                let known = self.devices.get_mut(&from.device.0).and_then(|known| known.channel_mut(&name));
-                if let Some((_, channel)) = known
-                    && let Some((change, alert)) = channel.adopt(loaded)
+                if let Some(Outcome::Changed(Some((change, alert)))) =
+                    self.apply(from.device, &name, Op::Adopt(bytes))
                 {
                     findings.push(Finding::Alert(change, alert));
                 }
@@ -430,17 +441,16 @@ impl Worker {
         if let Err(count) = self.make_sure(from, channel) {
             return count;
         }
-        let known = self.devices.get_mut(&from.device.0).and_then(|known| known.channel_mut(channel));
-        let Some((device, channel)) = known else { return Count::OverCap };
         let when = time.map_or(When::Arrived(from.received), When::Own);
-        let outcome = match judged {
-            None => channel.step(device, value, when),
+        let op = match judged {
+            None => Op::Step { value, when },
             Some(Judged { verdict, because, firing, .. }) => {
-                channel.judged(device, value, when, *verdict, *because, *firing)
+                Op::Judged { value, when, verdict: *verdict, because: *because, firing: *firing }
             }
         };
+        let Some(outcome) = self.apply(from.device, channel, op) else { return Count::OverCap };
         match outcome {
-            Outcome::Late => Count::Late,
+            Outcome::Changed(_) | Outcome::Late => Count::Late,
             Outcome::Duplicate => Count::Duplicate,
             Outcome::NonFinite => Count::NonFinite,
             Outcome::Used(used) => {
@@ -450,7 +460,9 @@ impl Worker {
                     }
                     findings.push(Finding::Alert(change, alert));
                 }
+                let known = self.devices.get_mut(&from.device.0).and_then(|known| known.channel_mut(channel));
                 if let Some(every) = self.plan.publish.scores_every
+                    && let Some((device, channel)) = known
                     && channel.score_is_due(used.at, millis(every))
                 {
                     findings.push(Finding::Score(Box::new(Score {

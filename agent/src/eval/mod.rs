@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::alert::{Alert, Change};
-use crate::device::{Channel, ChannelSettings, Outcome, When};
+use crate::device::{Channel, ChannelSettings, Op, Outcome, When};
 use crate::reading::{ChannelId, DeviceId, Timestamp};
 use crate::source::replay::Row;
 
@@ -137,7 +137,7 @@ impl Run {
                 self.counts.undated += 1;
                 continue;
             };
-            let verdict = match lane.channel.step(&self.device, value, when) {
+            let verdict = match lane.channel.apply(&self.device, &Op::Step { value, when }) {
                 Outcome::Used(used) => {
                     changes.extend(used.changes);
                     used.verdict
@@ -150,7 +150,7 @@ impl Run {
                     self.counts.duplicate += 1;
                     continue;
                 }
-                Outcome::NonFinite => {
+                Outcome::NonFinite | Outcome::Changed(_) => {
                     self.counts.missing += 1;
                     continue;
                 }

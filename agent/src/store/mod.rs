@@ -6,10 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, TableDefinition};
-use serde::{Deserialize, Serialize};
 use tracing::{error, warn};
 
-use crate::alert::Alert;
 use crate::device::Saved;
 use crate::reading::{ChannelId, DeviceId, Timestamp};
 
@@ -53,14 +51,6 @@ pub struct Record {
     pub channel: ChannelId,
     /// Its state.
     pub saved: Saved,
-}
-
-/// All of a record but the model's snapshot.
-#[derive(Serialize, Deserialize)]
-struct Meta {
-    last: Option<Timestamp>,
-    alerts: u64,
-    alert: Option<Box<Alert>>,
 }
 
 /// The open store.
@@ -220,8 +210,7 @@ fn key(device: &DeviceId, channel: &ChannelId) -> String {
 
 /// Length of the JSON part (4 bytes, little endian), JSON part, snapshot.
 fn encode(saved: &Saved) -> Vec<u8> {
-    let meta = Meta { last: saved.last, alerts: saved.alerts, alert: saved.alert.clone() };
-    let meta = serde_json::to_vec(&meta).unwrap_or_default();
+    let meta = serde_json::to_vec(saved).unwrap_or_default();
     let length = u32::try_from(meta.len()).unwrap_or(0).to_le_bytes();
     [&length, meta.as_slice(), &saved.snapshot].concat()
 }
@@ -229,8 +218,8 @@ fn encode(saved: &Saved) -> Vec<u8> {
 fn decode(bytes: &[u8]) -> Option<Saved> {
     let (length, rest) = bytes.split_first_chunk::<4>()?;
     let (meta, snapshot) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
-    let meta: Meta = serde_json::from_slice(meta).ok()?;
-    Some(Saved { snapshot: snapshot.to_vec(), last: meta.last, alerts: meta.alerts, alert: meta.alert })
+    let saved: Saved = serde_json::from_slice(meta).ok()?;
+    Some(Saved { snapshot: snapshot.to_vec(), ..saved })
 }
 
 #[cfg(test)]
@@ -238,7 +227,8 @@ mod tests {
     use super::*;
 
     fn record(channel: &str, byte: u8) -> Record {
-        let saved = Saved { snapshot: vec![byte; 100], last: Some(Timestamp(5)), alerts: 2, alert: None };
+        let saved =
+            Saved { snapshot: vec![byte; 100], last: Some(Timestamp(5)), alerts: 2, ..Saved::default() };
         Record { device: DeviceId("d".into()), channel: ChannelId(channel.into()), saved }
     }
 
