@@ -49,6 +49,17 @@ pub struct Gateway {
     pub workers: Option<Within<1, 64>>,
     /// Seconds between two checkpoints of the models, 1 to 86400.
     pub checkpoint_seconds: Within<1, 86_400>,
+    /// What a power cut may cost.
+    pub durability: Durability,
+    /// With `durability = "journal"`: milliseconds between two syncs of the journal, 10 to 60000; an alert does not wait.
+    pub sync_milliseconds: Within<10, 60_000>,
+    /// MiB that checkpoints may write a day, 1 to 1048576: they come less often where they would write more.
+    pub checkpoint_mib_a_day: Within<1, 1_048_576>,
+    /// GB that the card endures in all, 1 to 1000000: the status tells for how long that is enough. A cheap one of 32 GB
+    /// is worth about 10000.
+    pub card_endurance_gb: Within<1, 1_000_000>,
+    /// MiB of messages that wait for the broker, 1 to 1024; beyond it the least important go, and are counted.
+    pub outbox_mib: Within<1, 1024>,
     /// Seconds between two health messages, 1 to 86400.
     pub health_seconds: Within<1, 86_400>,
     /// Channels followed at most, 1 to 1000000; readings of further ones are refused and counted.
@@ -64,11 +75,27 @@ impl Default for Gateway {
             state_dir: None,
             workers: None,
             checkpoint_seconds: Within::of::<300>(),
+            durability: Durability::default(),
+            sync_milliseconds: Within::of::<1000>(),
+            checkpoint_mib_a_day: Within::of::<1024>(),
+            card_endurance_gb: Within::of::<10_000>(),
+            outbox_mib: Within::of::<16>(),
             health_seconds: Within::of::<30>(),
             max_channels: Within::of::<10_000>(),
             max_future_seconds: Within::of::<300>(),
         }
     }
+}
+
+/// What a power cut may cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Durability {
+    /// What was learnt since the last checkpoint; no alert.
+    #[default]
+    Checkpoint,
+    /// Nothing that was acknowledged: messages are acknowledged once a journal on disk has their readings.
+    Journal,
 }
 
 /// `[mqtt]`: the broker. There is no key for a password in the clear: see [`Mqtt::password_file`].

@@ -130,7 +130,8 @@ pub struct Channel {
     alerts: u64,
     /// How many times it was changed in its life.
     steps: u64,
-    changed: bool,
+    /// The round of checkpoints in which it last changed; `None` if never since it was restored.
+    changed_in: Option<u64>,
 }
 
 const NEVER: Timestamp = Timestamp(i64::MIN);
@@ -167,7 +168,7 @@ impl Channel {
             score_sent_at: NEVER,
             alerts: 0,
             steps: 0,
-            changed: false,
+            changed_in: None,
         })
     }
 
@@ -192,7 +193,7 @@ impl Channel {
             score_sent_at: NEVER,
             alerts: saved.alerts,
             steps: saved.steps,
-            changed: false,
+            changed_in: None,
         })
     }
 
@@ -237,9 +238,10 @@ impl Channel {
         seen >= warm_up
     }
 
-    /// True if a reading was learnt since the last call.
-    pub fn take_changed(&mut self) -> bool {
-        std::mem::take(&mut self.changed)
+    /// True if it changed in this round of checkpoints or a later one.
+    #[must_use]
+    pub fn changed_since(&self, round: u64) -> bool {
+        self.changed_in.is_some_and(|changed| changed >= round)
     }
 
     /// True, and noted, if the last score was sent at least `every` milliseconds before `at`.
@@ -257,9 +259,16 @@ impl Channel {
         self.steps
     }
 
-    /// Changes the channel: the one way to do so. The same operations in the same order give the same channel, to the bit.
-    pub fn apply(&mut self, device: &DeviceId, op: &Op) -> Outcome {
+    /// Some steps are missing: the next one has this number.
+    pub(crate) const fn skip_to(&mut self, step: u64) {
+        self.steps = step.saturating_sub(1);
+    }
+
+    /// Changes the channel: the one way to do so. The same operations in the same order give the same channel, to the bit,
+    /// whatever the round of checkpoints is.
+    pub fn apply(&mut self, device: &DeviceId, op: &Op, round: u64) -> Outcome {
         self.steps = self.steps.saturating_add(1);
+        self.changed_in = Some(round);
         match op {
             Op::Step { value, when } => self.step(device, *value, *when),
             Op::Judged { value, when, verdict, because, firing } => {
@@ -316,7 +325,6 @@ impl Channel {
     }
 
     fn adopt(&mut self, model: Model) -> Option<(Change, Box<Alert>)> {
-        self.changed = true;
         self.model = model;
         if self.model.is_alarmed() {
             return None;
@@ -328,7 +336,6 @@ impl Channel {
 
     fn end(&mut self, by_device: bool) -> Option<(Change, Box<Alert>)> {
         let mut alert = self.alert.take_if(|alert| alert.is_by_device() == by_device)?;
-        self.changed = true;
         alert.resolve(alert.updated_at);
         Some((Change::Resolved, alert))
     }
@@ -354,7 +361,6 @@ impl Channel {
         by_device: bool,
     ) -> Outcome {
         self.last = Some(at);
-        self.changed = true;
         let mut changes = Vec::new();
         // An alert of the other side's model has nobody left who could end it.
         let orphaned = self.alert.as_ref().is_some_and(|alert| alert.is_by_device() != by_device);
@@ -405,14 +411,22 @@ impl Channel {
 #[derive(Clone, Debug)]
 pub struct Device {
     id: DeviceId,
+    /// Where it was first heard, in the plan.
+    position: usize,
     channels: HashMap<Name, Channel>,
 }
 
 impl Device {
-    /// A device without channels.
+    /// A device without channels; `position` is that of its stream or line in the plan.
     #[must_use]
-    pub fn new(id: DeviceId) -> Self {
-        Self { id, channels: HashMap::new() }
+    pub fn new(id: DeviceId, position: usize) -> Self {
+        Self { id, position, channels: HashMap::new() }
+    }
+
+    /// Where it was first heard, in the plan.
+    #[must_use]
+    pub const fn position(&self) -> usize {
+        self.position
     }
 
     /// Its name.

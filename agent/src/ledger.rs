@@ -79,6 +79,16 @@ counts! {
     Alerts = "alerts",
     /// Messages for the broker dropped because the outbox was full.
     OutboxDropped = "outbox_dropped",
+    /// Changes of alerts among them.
+    OutboxDroppedAlerts = "outbox_dropped_alerts",
+    /// What changed channels while the journal could not be written.
+    Unjournalled = "steps_unjournalled",
+    /// What the journal told at the start, and was repeated.
+    Replayed = "steps_replayed",
+    /// What the journal should have told and did not.
+    ReplayGaps = "steps_missing",
+    /// What the journal told of channels that are not followed any more.
+    NotReplayed = "steps_not_replayed",
     /// Times that the broker confirmed the subscriptions.
     Subscribed = "subscriptions",
     /// Connections lost.
@@ -110,11 +120,17 @@ impl Count {
 }
 
 /// Counters shared by all threads.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Ledger {
     counts: [AtomicU64; Count::ALL.len()],
     /// Reasons come from the decoders; there are few of them.
     refusals: Mutex<BTreeMap<&'static str, u64>>,
+}
+
+impl Default for Ledger {
+    fn default() -> Self {
+        Self { counts: std::array::from_fn(|_| AtomicU64::new(0)), refusals: Mutex::default() }
+    }
 }
 
 /// A reading of all counters.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 #[cfg(feature = "embedded-broker")]
 use brooklet::cli::demo;
-use brooklet::cli::{check, eval, fit, replay, run};
+use brooklet::cli::{check, eval, fit, replay, run, state};
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
@@ -25,6 +25,7 @@ enum Command {
     Replay(replay::ReplayArgs),
     Eval(eval::EvalArgs),
     Fit(fit::FitArgs),
+    State(state::StateArgs),
     /// Check a configuration and say what it would do.
     Check {
         /// The configuration file.
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         Command::Replay(args) => replay::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Fit(args) => fit::run(&args),
+        Command::State(args) => state::run(&args),
         Command::Check { config, json } => check::run(&config, json),
     }
 }

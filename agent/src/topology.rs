@@ -1,44 +1,54 @@
 //! Makes the channels, spawns the threads, drains them: the only file that does.
 //!
 //! ```text
-//! source ┐                                   ┌> broker
-//!        ├─jobs──> worker 0..n ──findings──> sink ──frames──> line's writer
-//! line's ┘             └────────records────> store
-//! reader
+//! source ┐                                    ┌> outbox ──> sink ──> broker
+//!        ├─jobs──> worker 0..n ──batches──> commit ──frames──> line's writer
+//! line's ┘             │                      ^
+//! reader               └──chunks──> checkpoints
 //! ```
 //! Forward only, every channel bounded. To stop, only the sources are told; the rest ends as its input closes.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
-use tracing::{error, info};
+use tracing::{debug, error, info};
 
-use crate::check::Plan;
+use crate::check::{Durability, Plan};
+use crate::commit::{Batch, Committer, Parts};
 use crate::ledger::Ledger;
 use crate::mqtt::{self, MqttError, Will};
+use crate::recovery;
 use crate::router::{Job, Queues, Router, Stream};
 use crate::sink::Topics;
+use crate::sink::compose::Composer;
 use crate::sink::mqtt::{MqttSink, OFFLINE};
+use crate::sink::outbox::{Outbox, Outgoing};
 use crate::source::mqtt::MqttSource;
 use crate::source::serial::SerialSource;
-use crate::store::{Record, Restored, Store};
-use crate::worker::{Finding, Worker};
+use crate::store::{Call, Checkpoints, Chunk, Restored, Store, Vitals};
+use crate::worker::Worker;
 
 /// Messages on their way to one worker.
 const JOBS: usize = 4096;
 /// Messages that a worker takes at once.
 const BATCH: usize = 256;
-/// Findings on their way to the sink.
-const FINDINGS: usize = 1024;
+/// Batches on their way to the commit.
+const BATCHES: usize = 32;
+/// Chunks of channels on their way to the checkpoint, and channels in one.
+const CHUNKS: usize = 2;
+const CHUNK: usize = 32;
 /// Frames on their way down to one device: as many as its longest wish for pieces.
 const DOWN: usize = 64;
 /// Between two looks at what waits for an answer.
 const TICK: Duration = Duration::from_millis(250);
+/// Between two looks at whether a checkpoint is wanted before its time.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long the last commit waits for the sink's end.
+const LAST_COMMIT: Duration = Duration::from_secs(4);
 /// How long stopping may take in all.
 const DEADLINE: Duration = Duration::from_millis(4800);
 
@@ -49,6 +59,9 @@ pub enum StartError {
     /// The connection cannot even be tried.
     #[error(transparent)]
     Mqtt(#[from] MqttError),
+    /// What an earlier run left cannot be taken up.
+    #[error("cannot take up what was learnt before: {0}; the state folder is left as it is")]
+    State(std::io::Error),
     /// The system gives no thread.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] std::io::Error),
@@ -88,35 +101,41 @@ impl Agent {
         let streams = Stream::all(&plan);
 
         let (stop, stopping) = watch::channel(false);
-        let (findings_to, findings) = mpsc::channel(FINDINGS);
-        let (records_to, records) = mpsc::channel(plan.gateway.workers);
+        let (batches_to, batches) = mpsc::channel(BATCHES);
+        let (chunks_to, chunks) = mpsc::channel(CHUNKS);
         let (queues, jobs): (Vec<_>, Vec<_>) = (0..plan.gateway.workers).map(|_| mpsc::channel(JOBS)).unzip();
         let queues = Queues::new(queues);
         let (lines, down): (Vec<_>, Vec<_>) = plan.serials.iter().map(|_| mpsc::channel(DOWN)).unzip();
-        let mut threads = Threads::new(plan.gateway.workers + plan.serials.len() + 3);
+        let mut threads = Threads::new(plan.gateway.workers + plan.serials.len() + 4);
         let (commands, any_command) = (topics.commands(), format!("{}+/+", topics.commands()));
 
+        let State { outbox, vitals, committer, checkpoints, restored } =
+            State::new(&plan, store, &topics, lines, &ledger).map_err(StartError::State)?;
+        let (calls_to, calls) =
+            watch::channel(checkpoints.as_ref().map(Checkpoints::call).unwrap_or_default());
         let sink = MqttSink {
             options: egress,
             topics,
-            findings,
+            outbox: outbox.clone(),
             ledger: ledger.clone(),
+            vitals,
             health_every: plan.gateway.health,
-            events: plan.publish.events,
-            lines,
         };
         let runtime = runtime()?;
         threads.spawn("sink".to_owned(), move || runtime.block_on(sink.run()))?;
-        let keeper = store.clone();
-        threads.spawn("store".to_owned(), move || keep(keeper.as_ref(), records))?;
-        let restored = Arc::new(Restored::new(store));
+        let runtime = self::runtime()?;
+        threads.spawn("commit".to_owned(), move || runtime.block_on(commit(committer, batches, outbox)))?;
+        let (rotate, workers, every) = (batches_to.clone(), plan.gateway.workers, plan.gateway.checkpoint);
+        let runtime = self::runtime()?;
+        threads.spawn("checkpoints".to_owned(), move || {
+            runtime.block_on(keep(checkpoints, chunks, rotate, calls_to, workers, every));
+        })?;
         for (n, jobs) in jobs.into_iter().enumerate() {
             let worker = Worker::new(plan.clone(), ledger.clone(), restored.clone());
-            let (findings, records, every) =
-                (findings_to.clone(), records_to.clone(), plan.gateway.checkpoint);
+            let (batches, chunks, calls) = (batches_to.clone(), chunks_to.clone(), calls.clone());
             let runtime = self::runtime()?;
             threads.spawn(format!("worker {n}"), move || {
-                runtime.block_on(work(worker, jobs, findings, records, every));
+                runtime.block_on(work(worker, jobs, batches, chunks, calls));
             })?;
         }
         for (line, (serial, down)) in plan.serials.iter().zip(down).enumerate() {
@@ -207,68 +226,223 @@ fn runtime() -> std::io::Result<Runtime> {
     Builder::new_current_thread().enable_all().build()
 }
 
-/// A worker's loop: messages in batches, findings on, acknowledgement last.
+/// What is kept, and what keeps it.
+struct State {
+    outbox: Arc<Outbox>,
+    vitals: Arc<Vitals>,
+    committer: Committer,
+    checkpoints: Option<Checkpoints>,
+    restored: Arc<Restored>,
+}
+
+impl State {
+    /// Takes up what an earlier run left in the store, if there is one.
+    fn new(
+        plan: &Arc<Plan>,
+        store: Option<Store>,
+        topics: &Topics,
+        lines: Vec<mpsc::Sender<Vec<u8>>>,
+        ledger: &Arc<Ledger>,
+    ) -> std::io::Result<Self> {
+        let gateway = &plan.gateway;
+        let disk = store.as_ref().map(|store| store.disk.clone());
+        let vitals = Arc::new(Vitals::new(disk.clone(), gateway.card_endurance));
+        let outbox = Arc::new(Outbox::new(gateway.outbox_bytes));
+        let mut number = 0;
+        let mut segment = 0;
+        if let Some(store) = &store {
+            let left = store.left.messages.iter().map(|(number, message)| Outgoing::left(*number, message));
+            outbox.push(left);
+            for (topic, payload) in &store.left.firing {
+                outbox.set_firing(topic.clone(), Some(payload.clone()));
+            }
+            number = store.left.messages.last().map_or(0, |(number, _)| number + 1);
+            let marked = store.marks.iter().map(|mark| mark.segment).max().unwrap_or(0);
+            segment = store.segments()?.last().map_or(0, |last| last + 1).max(marked);
+        }
+        let restored = Arc::new(store.as_ref().map(Store::restored).unwrap_or_default());
+        let journal = disk.clone().filter(|_| gateway.durability == Durability::Journal);
+        let told = store.as_ref().map(|store| store.told.clone());
+        let parts = Parts {
+            disk: journal,
+            segment,
+            told,
+            number,
+            composer: Composer { topics: topics.clone(), events: plan.publish.events },
+            outbox: outbox.clone(),
+            lines,
+            ledger: ledger.clone(),
+            vitals: vitals.clone(),
+            sync_every: gateway.sync,
+        };
+        let mut committer = Committer::new(parts, Instant::now());
+        let mut checkpoints = store.as_ref().map(|store| {
+            let (models, marks) = (store.models.clone(), store.marks);
+            let (every, budget) = (gateway.checkpoint, gateway.checkpoint_bytes_a_day);
+            Checkpoints::new(store.disk.clone(), models, vitals.clone(), marks, every, budget)
+        });
+        if let (Some(store), Some(checkpoints)) = (&store, &mut checkpoints) {
+            recovery::recover(plan, store, &mut committer, checkpoints, ledger)?;
+        }
+        Ok(Self { outbox, vitals, committer, checkpoints, restored })
+    }
+}
+
+/// What the commit is asked for.
+enum Request {
+    Commit(Batch),
+    /// Begin a new segment of the journal, and tell its number.
+    Rotate(oneshot::Sender<u64>),
+}
+
+/// A worker's loop: messages in batches, what came of them to the commit; between them its share of a checkpoint.
 async fn work(
     mut worker: Worker,
     mut jobs: mpsc::Receiver<Job>,
-    findings_to: mpsc::Sender<Finding>,
-    records_to: mpsc::Sender<Vec<Record>>,
-    checkpoint: Duration,
+    batches: mpsc::Sender<Request>,
+    chunks: mpsc::Sender<Chunk>,
+    mut calls: watch::Receiver<Call>,
 ) {
-    let mut batch = Vec::with_capacity(BATCH);
+    let mut taken = Vec::with_capacity(BATCH);
     let mut findings = Vec::new();
-    let mut tick = tokio::time::interval(checkpoint);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    tick.reset();
     let mut moment = tokio::time::interval(TICK);
     moment.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    worker.begin_round(*calls.borrow_and_update());
+    let mut is_saving = false;
     loop {
         tokio::select! {
-            taken = jobs.recv_many(&mut batch, BATCH) => if taken == 0 { break },
-            _ = tick.tick() => {
-                let _ = records_to.send(worker.changed()).await;
+            count = jobs.recv_many(&mut taken, BATCH) => if count == 0 { break },
+            Ok(()) = calls.changed() => {
+                worker.begin_round(*calls.borrow_and_update());
+                is_saving = true;
             }
-            _ = moment.tick(), if worker.has_links() => {
-                worker.tick(&mut findings);
-                for finding in findings.drain(..) {
-                    let _ = findings_to.send(finding).await;
-                }
+            Ok(permit) = chunks.reserve(), if is_saving => {
+                let records = worker.next_records(CHUNK);
+                is_saving = !records.is_empty();
+                permit.send(if is_saving { Chunk::Records(records) } else { Chunk::Done });
             }
+            _ = moment.tick(), if worker.has_links() => worker.tick(&mut findings),
         }
-        for job in batch.drain(..) {
-            worker.handle(&job, &mut findings);
-            let told = worker.told(&findings);
-            if !told.is_empty() {
-                let _ = records_to.send(told).await;
-            }
-            for finding in findings.drain(..) {
-                // The sink drains as long as workers live.
-                let _ = findings_to.send(finding).await;
-            }
-            job.done();
+        for job in &taken {
+            worker.handle(job, &mut findings);
+        }
+        let batch = Batch {
+            entries: worker.take_entries(),
+            records: worker.told(&findings),
+            findings: std::mem::take(&mut findings),
+            jobs: std::mem::replace(&mut taken, Vec::with_capacity(BATCH)),
+        };
+        if !batch.is_empty() {
+            // The commit lives as long as workers do.
+            let _ = batches.send(Request::Commit(batch)).await;
+        }
+        let refused = worker.take_refused();
+        if !refused.is_empty() {
+            let _ = chunks.send(Chunk::Refused(refused)).await;
         }
     }
-    let _ = records_to.send(worker.changed()).await;
+    worker.begin_last_round(*calls.borrow());
+    loop {
+        let records = worker.next_records(CHUNK);
+        if records.is_empty() {
+            return;
+        }
+        let _ = chunks.send(Chunk::Records(records)).await;
+    }
 }
 
-/// The store's loop. A disk that is full or broken does not stop the learning: what could not be written goes with the
-/// next batch.
-fn keep(store: Option<&Store>, mut records: mpsc::Receiver<Vec<Record>>) {
-    let mut pending = BTreeMap::new();
-    while let Some(records) = records.blocking_recv() {
-        let Some(store) = store else { continue };
-        pending.extend(
-            records.into_iter().map(|record| ((record.device.clone(), record.channel.clone()), record)),
-        );
-        if pending.is_empty() {
-            continue;
-        }
-        match store.save(pending.values()) {
-            Ok(()) => {
-                info!(channels = pending.len(), "checkpoint");
-                pending.clear();
+/// The loop of the commit.
+async fn commit(mut committer: Committer, mut requests: mpsc::Receiver<Request>, outbox: Arc<Outbox>) {
+    loop {
+        let due = committer.due();
+        let until_due = async {
+            match due {
+                Some(due) => tokio::time::sleep_until(due.into()).await,
+                None => std::future::pending().await,
             }
-            Err(error) => error!("checkpoint not written, the next one will try again: {error}"),
+        };
+        let mut next = tokio::select! {
+            request = requests.recv() => match request {
+                Some(request) => Some(request),
+                None => break,
+            },
+            () = until_due => None,
+        };
+        while let Some(request) = next {
+            match request {
+                Request::Commit(batch) => committer.take(batch, Instant::now()),
+                Request::Rotate(answer) => {
+                    let _ = answer.send(committer.rotate(Instant::now()));
+                }
+            }
+            next = if committer.is_full() { None } else { requests.try_recv().ok() };
+        }
+        let now = Instant::now();
+        if committer.due().is_some_and(|due| due <= now) {
+            committer.commit(now);
         }
     }
+    committer.finish(Instant::now());
+    if tokio::time::timeout(LAST_COMMIT, outbox.ended.notified()).await.is_ok() {
+        committer.clean_up(Instant::now());
+    }
+}
+
+/// The loop of the checkpoints. A disk that is full or broken does not stop the learning: what could not be written goes
+/// with the next round.
+async fn keep(
+    checkpoints: Option<Checkpoints>,
+    mut chunks: mpsc::Receiver<Chunk>,
+    rotate: mpsc::Sender<Request>,
+    calls: watch::Sender<Call>,
+    workers: usize,
+    every: Duration,
+) {
+    let Some(mut checkpoints) = checkpoints else {
+        while chunks.recv().await.is_some() {}
+        return;
+    };
+    // Held, it would keep the commit from ending.
+    let rotate = rotate.downgrade();
+    let mut next = Instant::now() + every;
+    // How many workers still have something for the round.
+    let mut missing = 0;
+    loop {
+        tokio::select! {
+            chunk = chunks.recv() => match chunk {
+                None => break,
+                Some(Chunk::Records(records)) => {
+                    if missing == 0 {
+                        // The workers are stopping.
+                        checkpoints.begin_last();
+                    }
+                    checkpoints.save(&records);
+                }
+                Some(Chunk::Refused(refused)) => checkpoints.set_aside(refused),
+                Some(Chunk::Done) => {
+                    missing -= 1;
+                    if missing == 0 {
+                        next = Instant::now() + checkpoints.finish();
+                    }
+                }
+            },
+            () = tokio::time::sleep_until((Instant::now() + LOOK).min(next).into()), if missing == 0 => {
+                if next > Instant::now() && !checkpoints.is_wanted() {
+                    continue;
+                }
+                let (answer, segment) = oneshot::channel();
+                let Some(rotate) = rotate.upgrade() else { continue };
+                if rotate.send(Request::Rotate(answer)).await.is_err() {
+                    continue;
+                }
+                drop(rotate);
+                let Ok(segment) = segment.await else { continue };
+                checkpoints.begin(segment);
+                let _ = calls.send(checkpoints.call());
+                missing = workers;
+                debug!(segment, "a checkpoint begins");
+            }
+        }
+    }
+    checkpoints.finish();
 }

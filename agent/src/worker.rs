@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tracing::{debug, info, warn};
 
 use crate::alert::{Alert, Change};
-use crate::check::Plan;
+use crate::check::{Durability, Plan};
 use crate::command::{Action, Command, State, Ticket};
 use crate::decode::{self, Readings, Refusal};
 use crate::device::{Channel, ChannelSettings, Device, Op, Outcome, When};
@@ -21,7 +21,8 @@ use crate::link::{Errand, Heard, Link, Task, Way};
 use crate::model::Model;
 use crate::reading::{ChannelId, DeviceId, Name, RawMessage, Timestamp};
 use crate::router::{Job, LineEvent, OnLine, Route};
-use crate::store::{Record, Restored};
+use crate::store::journal::Entry;
+use crate::store::{Call, Record, Restored};
 
 /// What a worker has to say.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,6 +83,16 @@ pub struct Worker {
     /// Devices that run Brooklet themselves.
     links: HashMap<Name, Link>,
     readings: Readings,
+    /// Names of the streams and lines, by their place in the plan.
+    sources: Vec<Name>,
+    /// What changed channels since the last [`take_entries`](Self::take_entries), if a journal is kept.
+    entries: Option<Vec<Entry>>,
+    /// Stored states that could not be used.
+    refused: Vec<Record>,
+    /// The round of checkpoints.
+    round: u64,
+    /// Channels that are still to be saved in this round.
+    unsaved: Vec<(DeviceId, ChannelId)>,
 }
 
 /// Where readings come from.
@@ -97,13 +108,21 @@ impl Worker {
     /// A worker without devices; channels stored earlier are restored when their first reading comes.
     #[must_use]
     pub fn new(plan: Arc<Plan>, ledger: Arc<Ledger>, restored: Arc<Restored>) -> Self {
+        let names = plan.streams.iter().map(|stream| &stream.name);
+        let sources =
+            names.chain(plan.serials.iter().map(|line| &line.name)).map(|name| name.as_str().into());
         Self {
+            sources: sources.collect(),
+            entries: (plan.gateway.durability == Durability::Journal).then(Vec::new),
             plan,
             ledger,
             restored,
             devices: HashMap::new(),
             links: HashMap::new(),
             readings: Readings::new(),
+            refused: Vec::new(),
+            round: 0,
+            unsaved: Vec::new(),
         }
     }
 
@@ -349,8 +368,49 @@ impl Worker {
 
     /// Changes a channel that is there: the one place where that happens.
     fn apply(&mut self, device: &DeviceId, channel: &str, op: Op) -> Option<Outcome> {
-        let (device, channel) = self.devices.get_mut(&device.0)?.channel_mut(channel)?;
-        Some(channel.apply(device, &op))
+        let known = self.devices.get_mut(&device.0)?;
+        let position = known.position();
+        let (device, channel) = known.channel_mut(channel)?;
+        let outcome = channel.apply(device, &op, self.round);
+        if let (Some(entries), Some(source)) = (&mut self.entries, self.sources.get(position)) {
+            let (device, step, source) = (device.0.clone(), channel.steps(), source.clone());
+            entries.push(Entry { device, channel: channel.name().0.clone(), source, step, op });
+        }
+        Some(outcome)
+    }
+
+    /// What changed channels since the last call.
+    pub(crate) fn take_entries(&mut self) -> Vec<Entry> {
+        self.entries.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Repeats what a journal tells, unless the channel is past it already.
+    pub(crate) fn replay(&mut self, entry: Entry, findings: &mut Vec<Finding>) {
+        let Entry { device, channel, source, step, op } = entry;
+        let device = DeviceId(device);
+        let position = self.sources.iter().position(|name| *name == source);
+        let from = position.map(|position| Origin { position, device: &device, received: Timestamp(0) });
+        if from.is_none_or(|from| self.make_sure(from, &channel).is_err()) {
+            self.ledger.add(Count::NotReplayed, 1);
+            return;
+        }
+        let known = self.devices.get_mut(&device.0).and_then(|known| known.channel_mut(&channel));
+        let Some((device, channel)) = known else { return };
+        if step <= channel.steps() {
+            return;
+        }
+        let missing = step - channel.steps() - 1;
+        if missing > 0 {
+            self.ledger.add(Count::ReplayGaps, missing);
+            channel.skip_to(step);
+        }
+        self.ledger.add(Count::Replayed, 1);
+        let changes = match channel.apply(device, &op, self.round) {
+            Outcome::Used(used) => used.changes,
+            Outcome::Changed(change) => change.into_iter().collect(),
+            Outcome::Late | Outcome::Duplicate | Outcome::NonFinite => Vec::new(),
+        };
+        findings.extend(changes.into_iter().map(|(change, alert)| Finding::Alert(change, alert)));
     }
 
     /// A device's model is here: checked, published, and gone on with.
@@ -400,10 +460,41 @@ impl Worker {
             return Ok(());
         }
         // Nothing is remembered of what is not taken: names are free to invent for whoever sends them.
-        let channel = open(&self.plan, &self.ledger, &self.restored, from, channel)?;
+        let channel = self.open(from, channel)?;
         let device = from.device.clone();
-        self.devices.entry(device.0.clone()).or_insert_with(|| Device::new(device)).insert(channel);
+        let device =
+            self.devices.entry(device.0.clone()).or_insert_with(|| Device::new(device, from.position));
+        device.insert(channel);
         Ok(())
+    }
+
+    /// Makes a channel: restored if it was stored, else new, within the cap.
+    fn open(&mut self, from: Origin<'_>, channel: &str) -> Result<Channel, Count> {
+        let Self { plan, ledger, restored, .. } = self;
+        let device = from.device;
+        let Some(settings) = settings(plan, from.position, channel) else { return Err(Count::Unwatched) };
+        let settings = Arc::new(settings);
+        if ledger.add(Count::Channels, 1) >= plan.gateway.max_channels as u64 {
+            // Taken back, so that the gauge tells what there is.
+            ledger.add(Count::Channels, 1u64.wrapping_neg());
+            return Err(Count::OverCap);
+        }
+        let name = ChannelId(channel.into());
+        if let Some(saved) = restored.get(device, &name) {
+            match Channel::restore(name.clone(), settings.clone(), saved.clone()) {
+                Ok(channel) => {
+                    ledger.add(Count::Restored, 1);
+                    debug!(%device, channel = %name, "restored");
+                    return Ok(channel);
+                }
+                Err(error) => {
+                    ledger.add(Count::NotRestored, 1);
+                    warn!(%device, channel = %name, "its stored model is not used, it learns anew: {error}");
+                    self.refused.push(Record { device: device.clone(), channel: name.clone(), saved });
+                }
+            }
+        }
+        Channel::new(name, settings).ok_or(Count::Unwatched)
     }
 
     /// One reading: used, or counted under the reason why not.
@@ -481,42 +572,68 @@ impl Worker {
         }
     }
 
-    /// The records of the channels whose alerts began or ended, or whose models came from their devices: what is told must
-    /// not be forgotten.
+    /// The channels whose alerts began or ended, or whose models came from their devices, as they are now: what is told
+    /// must not be forgotten.
     #[must_use]
     pub fn told(&mut self, findings: &[Finding]) -> Vec<Record> {
-        let mut records = Vec::new();
+        let mut tellers = Vec::new();
         for finding in findings {
-            let (device, channel) = match finding {
+            let teller = match finding {
                 Finding::Alert(Change::Fired | Change::Resolved, alert) => (&alert.device, &alert.channel),
                 Finding::Model { device, channel, .. } => (device, channel),
                 _ => continue,
             };
-            if let Some(device) = self.devices.get_mut(&device.0)
-                && let Some((device, channel)) = device.channel_mut(&channel.0)
-                && let Ok(saved) = channel.save()
-            {
-                records.push(Record { device: device.clone(), channel: channel.name().clone(), saved });
+            if !tellers.contains(&teller) {
+                tellers.push(teller);
+            }
+        }
+        let mut records = Vec::new();
+        for (device, channel) in tellers {
+            let known = self.devices.get_mut(&device.0).and_then(|known| known.channel_mut(&channel.0));
+            if let Some(Ok(saved)) = known.map(|(_, channel)| channel.save()) {
+                records.push(Record { device: device.clone(), channel: channel.clone(), saved });
             }
         }
         records
     }
 
-    /// What has changed since the last call, ready to be stored.
-    pub fn changed(&mut self) -> Vec<Record> {
-        let mut records = Vec::new();
+    /// Stored states that could not be used, to be kept.
+    pub(crate) fn take_refused(&mut self) -> Vec<Record> {
+        std::mem::take(&mut self.refused)
+    }
+
+    /// A round of checkpoints begins: notes the channels that are due. The last one may still be under way; what it lacks
+    /// is due in this one.
+    pub(crate) fn begin_round(&mut self, call: Call) {
+        self.round = call.round;
+        self.note_changes(call.since());
+    }
+
+    /// As [`begin_round`](Self::begin_round), for the end: notes what either file lacks.
+    pub(crate) fn begin_last_round(&mut self, call: Call) {
+        self.note_changes(call.since_either());
+    }
+
+    fn note_changes(&mut self, since: u64) {
+        self.unsaved.clear();
         for device in self.devices.values_mut() {
             let (id, channels) = device.channels_mut();
-            for channel in channels {
-                if !channel.take_changed() {
-                    continue;
-                }
-                match channel.save() {
-                    Ok(saved) => {
-                        records.push(Record { device: id.clone(), channel: channel.name().clone(), saved })
-                    }
-                    Err(error) => warn!(device = %id, channel = %channel.name(), "not saved: {error}"),
-                }
+            let due = channels.filter(|channel| channel.changed_since(since));
+            self.unsaved.extend(due.map(|channel| (id.clone(), channel.name().clone())));
+        }
+    }
+
+    /// Some of the round's channels as they are now; none once all were there.
+    pub(crate) fn next_records(&mut self, most: usize) -> Vec<Record> {
+        let mut records = Vec::new();
+        while records.len() < most
+            && let Some((device, channel)) = self.unsaved.pop()
+        {
+            let known = self.devices.get_mut(&device.0).and_then(|known| known.channel_mut(&channel.0));
+            match known.map(|(_, channel)| channel.save()) {
+                Some(Ok(saved)) => records.push(Record { device, channel, saved }),
+                Some(Err(error)) => warn!(%device, %channel, "not saved: {error}"),
+                None => {}
             }
         }
         records
@@ -563,40 +680,6 @@ fn settings(plan: &Plan, position: usize, channel: &str) -> Option<ChannelSettin
         update_every: millis(plan.alert.update),
         ..ChannelSettings::default()
     })
-}
-
-/// Makes a channel: restored if it was stored, else new, within the cap.
-fn open(
-    plan: &Plan,
-    ledger: &Ledger,
-    restored: &Restored,
-    from: Origin<'_>,
-    channel: &str,
-) -> Result<Channel, Count> {
-    let device = from.device;
-    let Some(settings) = settings(plan, from.position, channel) else { return Err(Count::Unwatched) };
-    let settings = Arc::new(settings);
-    if ledger.add(Count::Channels, 1) >= plan.gateway.max_channels as u64 {
-        // Taken back, so that the gauge tells what there is.
-        ledger.add(Count::Channels, 1u64.wrapping_neg());
-        return Err(Count::OverCap);
-    }
-    let name = ChannelId(channel.into());
-    if let Some(saved) = restored.get(device, &name) {
-        match Channel::restore(name.clone(), settings.clone(), saved) {
-            Ok(channel) => {
-                ledger.add(Count::Restored, 1);
-                debug!(%device, channel = %name, "restored");
-                return Ok(channel);
-            }
-            Err(error) => {
-                ledger.add(Count::NotRestored, 1);
-                restored.put_aside(device, &name);
-                warn!(%device, channel = %name, "its stored model is not used, it learns anew: {error}");
-            }
-        }
-    }
-    Channel::new(name, settings).ok_or(Count::Unwatched)
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ const EVENTS: &str = "brooklet/gw/event/boiler/temp";
 /// What is stored of `boiler/temp`; only once the agent has ended.
 fn stored(state: &TempDir) -> Saved {
     let store = Store::open(state.path()).unwrap();
-    store.load(&DeviceId("boiler".into()), &ChannelId("temp".into())).unwrap().expect("a stored channel")
+    store.restored().get(&DeviceId("boiler".into()), &ChannelId("temp".into())).expect("a stored channel")
 }
 
 fn publish(sensors: &Client, range: std::ops::Range<usize>) {
@@ -134,7 +134,7 @@ fn a_state_folder_that_cannot_be_is_a_mistake_in_the_configuration() {
 #[test]
 fn a_damaged_store_is_kept_and_does_not_keep_the_agent_from_starting() {
     let (broker, state) = (Broker::start(), TempDir::new().unwrap());
-    std::fs::write(state.path().join("models.redb"), vec![7; 10_000]).unwrap();
+    std::fs::write(state.path().join("models-a.redb"), vec![7; 10_000]).unwrap();
     let mut agent = agent::start(agent::watching(&broker, "sensors/#", state.path()));
     agent.line("is damaged");
     agent.signal("INT");

@@ -21,8 +21,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use plan::{
-    AlertPlan, Broker, ChannelPlan, DeviceTemplate, GatewayPlan, Glob, Identity, Learn, Plan, Port,
-    PublishPlan, SerialPlan, StreamPlan, TaskPlan, Tls,
+    AlertPlan, Broker, ChannelPlan, DeviceTemplate, Durability, GatewayPlan, Glob, Identity, Learn, Plan,
+    Port, PublishPlan, SerialPlan, StreamPlan, TaskPlan, Tls,
 };
 pub(crate) use problem::nearest;
 pub use problem::{Problem, Problems};

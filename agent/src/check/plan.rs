@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::secret::Secret;
 use super::topic::{Captures, TopicPattern};
-pub use crate::config::Learn;
+pub use crate::config::{Durability, Learn};
 use crate::decode::Decoder;
 
 /// A checked configuration. Parts can be compared, so that a reload keeps what did not change.
@@ -41,6 +41,16 @@ pub struct GatewayPlan {
     pub workers: usize,
     /// Time between two checkpoints.
     pub checkpoint: Duration,
+    /// What a power cut may cost.
+    pub durability: Durability,
+    /// Time between two syncs of the journal.
+    pub sync: Duration,
+    /// Bytes that checkpoints may write a day.
+    pub checkpoint_bytes_a_day: u64,
+    /// Bytes that the card endures.
+    pub card_endurance: u64,
+    /// Bytes of messages that wait for the broker.
+    pub outbox_bytes: usize,
     /// Time between two health messages.
     pub health: Duration,
     /// Channels followed at most.

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::check::{self, Plan, Problems};
+use crate::check::{self, Durability, Plan, Problems};
 
 /// Checks the configuration at `path`. All is well: a summary on stdout, exit code 0. Otherwise the problems,
 /// one a line, on stderr, exit code 78. With `json` an array of problems on stdout in either case.
@@ -39,6 +39,15 @@ fn told(problems: &Problems) -> String {
     format!("{problems}\n{count} problem{}", if count == 1 { "" } else { "s" })
 }
 
+fn durability(plan: &Plan) -> String {
+    match plan.gateway.durability {
+        Durability::Checkpoint => {
+            format!("a power cut costs what was learnt in the last {} s", plan.gateway.checkpoint.as_secs())
+        }
+        Durability::Journal => "journal: a power cut costs nothing that was acknowledged".to_owned(),
+    }
+}
+
 fn summary(plan: &Plan) -> String {
     let broker = &plan.broker;
     let host = if broker.host.contains(':') { format!("[{}]", broker.host) } else { broker.host.clone() };
@@ -52,7 +61,7 @@ fn summary(plan: &Plan) -> String {
     let mut lines = vec![
         format!("gateway  {}", plan.gateway.name),
         format!("broker   {host}:{} ({how}), client {}", broker.port, broker.client_id),
-        format!("state    {}", plan.gateway.state_dir.display()),
+        format!("state    {} ({})", plan.gateway.state_dir.display(), durability(plan)),
     ];
     for stream in &plan.streams {
         let channels = stream.channels.as_ref().map_or_else(

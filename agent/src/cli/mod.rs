@@ -7,6 +7,7 @@ pub mod eval;
 pub mod fit;
 pub mod replay;
 pub mod run;
+pub mod state;
 
 /// Exit codes: 0 is done.
 pub mod exit {

@@ -137,7 +137,7 @@ impl Run {
                 self.counts.undated += 1;
                 continue;
             };
-            let verdict = match lane.channel.apply(&self.device, &Op::Step { value, when }) {
+            let verdict = match lane.channel.apply(&self.device, &Op::Step { value, when }, 0) {
                 Outcome::Used(used) => {
                     changes.extend(used.changes);
                     used.verdict

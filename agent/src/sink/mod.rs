@@ -1,7 +1,8 @@
 //! Where findings go.
 
+pub(crate) mod compose;
 pub(crate) mod mqtt;
-mod outbox;
+pub(crate) mod outbox;
 mod topics;
 
 pub use topics::Topics;

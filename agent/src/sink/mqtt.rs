@@ -1,29 +1,26 @@
 //! To the broker: its own connection. A message leaves the outbox only on the broker's acknowledgement.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rumqttc::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, Packet, PublishOptions, QoS};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 use tracing::{debug, error, info, warn};
 
 use super::Topics;
+use super::compose::{json, message};
 use super::outbox::{Outbox, Outgoing, Priority};
-use crate::alert::{Alert, Change, State};
 use crate::ledger::{Count, Ledger};
-use crate::link::Way;
 use crate::mqtt::{Backoff, STEADY, explain};
 use crate::reading::Timestamp;
-use crate::worker::Finding;
+use crate::store::Vitals;
 
 /// Messages submitted and not yet acknowledged.
 const IN_FLIGHT: usize = 50;
-/// Messages that wait for the broker.
-const OUTBOX: usize = 20_000;
 /// How long stopping waits for the broker to acknowledge what is left.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -37,12 +34,10 @@ pub(crate) const OFFLINE: &str = "offline";
 pub(crate) struct MqttSink {
     pub(crate) options: MqttOptions,
     pub(crate) topics: Topics,
-    pub(crate) findings: mpsc::Receiver<Finding>,
+    pub(crate) outbox: Arc<Outbox>,
     pub(crate) ledger: Arc<Ledger>,
+    pub(crate) vitals: Arc<Vitals>,
     pub(crate) health_every: Duration,
-    pub(crate) events: bool,
-    /// What goes down the serial lines, in the order of the plan.
-    pub(crate) lines: Vec<mpsc::Sender<Vec<u8>>>,
 }
 
 type Acknowledged = Pin<Box<dyn Future<Output = bool> + Send>>;
@@ -52,12 +47,9 @@ struct Pump {
     client: AsyncClient,
     topics: Topics,
     ledger: Arc<Ledger>,
-    events: bool,
-    lines: Vec<mpsc::Sender<Vec<u8>>>,
-    outbox: Outbox,
+    vitals: Arc<Vitals>,
+    outbox: Arc<Outbox>,
     in_flight: VecDeque<(Outgoing, Acknowledged)>,
-    /// The retained states of firing alerts: a broker that lost its memory is told again.
-    firing: BTreeMap<String, Vec<u8>>,
     started: Instant,
 }
 
@@ -70,27 +62,27 @@ struct Link {
 }
 
 impl MqttSink {
-    /// Runs until the findings end; then sends what is left, says `offline` and disconnects.
+    /// Runs until the outbox is closed; then sends what is left, says `offline` and disconnects.
     pub(crate) async fn run(self) {
+        let outbox = self.outbox.clone();
         let (client, events) = AsyncClient::builder(self.options).capacity(IN_FLIGHT + 10).build();
         let (link_to, link) = watch::channel(Link::default());
         let pump = Pump {
             client,
             topics: self.topics,
             ledger: self.ledger,
-            events: self.events,
-            lines: self.lines,
-            outbox: Outbox::new(OUTBOX),
+            vitals: self.vitals,
+            outbox: self.outbox,
             in_flight: VecDeque::new(),
-            firing: BTreeMap::new(),
             started: Instant::now(),
         };
         // Side by side on one thread, so that publishing never waits in the polling side. A poll is cut short only
         // when everything has been said.
         tokio::select! {
             () = poll(events, link_to) => {}
-            () = pump.run(self.findings, link, self.health_every) => {}
+            () = pump.run(link, self.health_every) => {}
         }
+        outbox.ended.notify_one();
     }
 }
 
@@ -135,22 +127,15 @@ async fn acknowledged(in_flight: &mut VecDeque<(Outgoing, Acknowledged)>) -> boo
 }
 
 impl Pump {
-    async fn run(
-        mut self,
-        mut findings: mpsc::Receiver<Finding>,
-        mut link: watch::Receiver<Link>,
-        health_every: Duration,
-    ) {
+    async fn run(mut self, mut link: watch::Receiver<Link>, health_every: Duration) {
+        let outbox = self.outbox.clone();
         let mut health = tokio::time::interval(health_every);
         health.set_missed_tick_behavior(MissedTickBehavior::Delay);
         health.reset(); // the first beat comes after `online`
-        loop {
+        while !outbox.is_closed() {
             self.submit();
             tokio::select! {
-                finding = findings.recv() => match finding {
-                    Some(finding) => self.take(finding),
-                    None => break,
-                },
+                () = outbox.changed.notified() => {}
                 done = acknowledged(&mut self.in_flight) => self.acknowledged(done),
                 Ok(()) = link.changed() => if link.borrow_and_update().up { self.greet() },
                 _ = health.tick() => self.health(),
@@ -167,87 +152,18 @@ impl Pump {
         }
     }
 
-    fn push(&mut self, message: Outgoing) {
+    fn push(&mut self, message: Option<Outgoing>) {
         let dropped = self.outbox.push(message);
-        if dropped > 0 && self.ledger.add(Count::OutboxDropped, dropped) == 0 {
-            error!("the broker has been away too long: the outbox is full and drops messages");
-        }
-    }
-
-    fn take(&mut self, finding: Finding) {
-        match finding {
-            Finding::Alert(change, alert) => self.alert(change, &alert),
-            Finding::Score(score) => {
-                let topic = self.topics.score(&score.device, &score.channel);
-                self.push_json(topic, &score, false, Priority::Score);
-            }
-            Finding::Command(ticket, state) => {
-                info!(topic = ticket.topic, ?state, "command");
-                let payload = ticket.told(&state);
-                self.push(Outgoing { topic: ticket.topic, payload, retain: true, priority: Priority::State });
-            }
-            Finding::Model { device, channel, bytes } => {
-                let topic = self.topics.model(&device, &channel);
-                self.push(Outgoing { topic, payload: bytes, retain: true, priority: Priority::State });
-            }
-            Finding::Down { device, way: Way::Mqtt, frame } => {
-                let topic = self.topics.device(&device);
-                self.push(Outgoing { topic, payload: frame, retain: false, priority: Priority::State });
-            }
-            // Never waits: what does not go down now is sent again.
-            Finding::Down { way: Way::Line(line), frame, .. } => {
-                if self.lines.get(line).is_none_or(|line| line.try_send(frame).is_err()) {
-                    self.ledger.add(Count::DownlinkDropped, 1);
-                }
-            }
-        }
-    }
-
-    fn alert(&mut self, change: Change, alert: &Alert) {
-        let topic = self.topics.alert(&alert.device, &alert.channel);
-        let priority = if change == Change::Updated { Priority::State } else { Priority::Alert };
-        match change {
-            Change::Fired => {
-                warn!("{}: {}", alert.severity.name(), alert.because.sentence)
-            }
-            Change::Resolved => info!("{} {}: the alert is over", alert.device, alert.channel),
-            Change::Updated => {}
-        }
-        if alert.state == State::Firing {
-            if let Ok(payload) = serde_json::to_vec(alert) {
-                self.firing.insert(topic.clone(), payload);
-            }
-        } else {
-            self.firing.remove(&topic);
-        }
-        self.push_json(topic, alert, true, priority);
-        if self.events && change != Change::Updated {
-            let topic = self.topics.event(&alert.device, &alert.channel);
-            self.push_json(topic, alert, false, Priority::Alert);
-        }
-    }
-
-    fn push_json(&mut self, topic: String, value: &impl serde::Serialize, retain: bool, priority: Priority) {
-        match serde_json::to_vec(value) {
-            Ok(payload) => self.push(Outgoing { topic, payload, retain, priority }),
-            Err(error) => error!("cannot write JSON for {topic}: {error}"),
-        }
+        self.ledger.add(Count::OutboxDropped, dropped.all);
+        self.ledger.add(Count::OutboxDroppedAlerts, dropped.alerts);
     }
 
     /// A connection began: say so, and repeat the states that the broker may have forgotten.
     fn greet(&mut self) {
-        let online = Outgoing {
-            topic: self.topics.status(),
-            payload: ONLINE.into(),
-            retain: true,
-            priority: Priority::State,
-        };
-        self.push(online);
+        self.push(Some(message(self.topics.status(), ONLINE.into(), true, Priority::State)));
         self.health();
-        for (topic, payload) in std::mem::take(&mut self.firing) {
-            self.firing.insert(topic.clone(), payload.clone());
-            self.push(Outgoing { topic, payload, retain: true, priority: Priority::State });
-        }
+        let dropped = self.outbox.repeat_firing();
+        self.ledger.add(Count::OutboxDropped, dropped.all);
     }
 
     fn health(&mut self) {
@@ -256,11 +172,10 @@ impl Pump {
             "version": env!("CARGO_PKG_VERSION"),
             "time": Timestamp::now().to_string(),
             "uptime_seconds": self.started.elapsed().as_secs(),
-            "outbox": self.outbox.len(),
+            "state": self.vitals.report(),
             "counts": self.ledger.totals(),
         });
-        let topic = self.topics.status();
-        self.push_json(topic, &health, true, Priority::State);
+        self.push(json(self.topics.status(), &health, true, Priority::State));
     }
 
     /// Hands messages to the client as far as the window goes.
@@ -276,6 +191,7 @@ impl Pump {
                 }
                 Err(rumqttc::ClientError::InvalidRequest(_)) => {
                     error!(topic = message.topic, "not a topic that MQTT allows; the message is dropped");
+                    self.outbox.done(&message);
                     self.ledger.add(Count::OutboxDropped, 1);
                 }
                 Err(_) => {
@@ -288,7 +204,9 @@ impl Pump {
 
     fn acknowledged(&mut self, done: bool) {
         if done {
-            self.in_flight.pop_front();
+            if let Some((message, _)) = self.in_flight.pop_front() {
+                self.outbox.done(&message);
+            }
         } else {
             // Forget what was submitted and begin again with the oldest: consumers drop repeats by id and sequence.
             let again: Vec<_> = self.in_flight.drain(..).map(|(message, _)| message).collect();
@@ -297,17 +215,11 @@ impl Pump {
     }
 
     fn left(&self) -> usize {
-        self.outbox.len() + self.in_flight.len()
+        self.outbox.size().0 + self.in_flight.len()
     }
 
     async fn finish(&mut self) {
-        let offline = Outgoing {
-            topic: self.topics.status(),
-            payload: OFFLINE.into(),
-            retain: true,
-            priority: Priority::Alert,
-        };
-        self.push(offline);
+        self.push(Some(message(self.topics.status(), OFFLINE.into(), true, Priority::Alert)));
         while self.left() > 0 {
             self.submit();
             let done = acknowledged(&mut self.in_flight).await;

@@ -1,6 +1,12 @@
-//! Messages that wait for the broker: bounded, the least important dropped first, in memory.
+//! Messages that wait for the broker: bounded in bytes, the oldest of the least important dropped first. Those that must
+//! outlive the process have a number, under which they are also on disk.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::store::told::Message;
 
 /// What must not be dropped comes last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,6 +19,10 @@ pub(crate) enum Priority {
     Alert,
 }
 
+impl Priority {
+    const COUNT: usize = Self::Alert as usize + 1;
+}
+
 /// A message for the broker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Outgoing {
@@ -20,73 +30,222 @@ pub(crate) struct Outgoing {
     pub(crate) payload: Vec<u8>,
     pub(crate) retain: bool,
     pub(crate) priority: Priority,
+    /// Under which it is on disk.
+    pub(crate) number: Option<u64>,
 }
 
-/// First in, first out, up to a number of messages.
+impl Outgoing {
+    /// A message that an earlier run left on disk.
+    pub(crate) fn left(number: u64, message: &Message) -> Self {
+        let Message { topic, payload, retain } = message.clone();
+        Self { topic, payload, retain, priority: Priority::Alert, number: Some(number) }
+    }
+
+    /// Its text, and what it takes to hold it.
+    fn bytes(&self) -> usize {
+        self.topic.len() + self.payload.len() + size_of::<Self>() + size_of::<u64>()
+    }
+}
+
+/// How many messages were dropped for want of room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Dropped {
+    /// Of all kinds.
+    pub(crate) all: u64,
+    /// Changes of alerts among them.
+    pub(crate) alerts: u64,
+}
+
+/// Shared by the one who fills it and the one who sends.
 #[derive(Debug)]
 pub(crate) struct Outbox {
-    waiting: VecDeque<Outgoing>,
-    most: usize,
+    queue: Mutex<Queue>,
+    /// There is something to send, or there will never be again.
+    pub(crate) changed: Notify,
+    /// The sender has ended.
+    pub(crate) ended: Notify,
+}
+
+#[derive(Debug)]
+struct Queue {
+    /// In order, by priority; the first of each pair is the place in the order of all.
+    waiting: [VecDeque<(i64, Outgoing)>; Priority::COUNT],
+    /// The place of the first and behind the last one.
+    first: i64,
+    end: i64,
+    bytes: usize,
+    most_bytes: usize,
+    /// Numbers of messages that the broker has, or that were dropped: to be removed from the disk.
+    done: Vec<u64>,
+    /// The retained states of open alerts: a broker that lost its memory is told again.
+    firing: BTreeMap<String, Vec<u8>>,
+    closed: bool,
 }
 
 impl Outbox {
-    pub(crate) fn new(most: usize) -> Self {
-        Self { waiting: VecDeque::new(), most }
+    pub(crate) fn new(most_bytes: usize) -> Self {
+        let queue = Queue {
+            waiting: Default::default(),
+            first: 0,
+            end: 0,
+            bytes: 0,
+            most_bytes,
+            done: Vec::new(),
+            firing: BTreeMap::new(),
+            closed: false,
+        };
+        Self { queue: Mutex::new(queue), changed: Notify::new(), ended: Notify::new() }
     }
 
-    /// Takes a message; returns how many had to go for it (0 or 1): the oldest of the lowest priority, perhaps the
-    /// message itself.
-    pub(crate) fn push(&mut self, message: Outgoing) -> u64 {
-        self.waiting.push_back(message);
-        if self.waiting.len() <= self.most {
-            return 0;
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes messages; tells what had to go for them.
+    pub(crate) fn push(&self, messages: impl IntoIterator<Item = Outgoing>) -> Dropped {
+        let mut queue = self.lock();
+        let mut dropped = Dropped::default();
+        for message in messages {
+            let place = queue.end;
+            queue.end += 1;
+            queue.insert(place, message, false);
+            queue.shrink(&mut dropped);
         }
-        // The first of the lowest: `min_by_key` keeps the first among equals.
-        let least = self.waiting.iter().enumerate().min_by_key(|(_, message)| message.priority);
-        if let Some((index, _)) = least {
-            self.waiting.remove(index);
+        drop(queue);
+        self.changed.notify_one();
+        dropped
+    }
+
+    /// The next message.
+    pub(crate) fn pop(&self) -> Option<Outgoing> {
+        self.lock().pop()
+    }
+
+    /// Puts messages back to the front, in their order. They are not dropped for it: there are few of them.
+    pub(crate) fn put_back(&self, messages: impl DoubleEndedIterator<Item = Outgoing>) {
+        let mut queue = self.lock();
+        for message in messages.rev() {
+            queue.first -= 1;
+            let place = queue.first;
+            queue.insert(place, message, true);
         }
-        1
     }
 
-    pub(crate) fn pop(&mut self) -> Option<Outgoing> {
-        self.waiting.pop_front()
+    /// The broker has this message, or never will.
+    pub(crate) fn done(&self, message: &Outgoing) {
+        self.lock().done.extend(message.number);
     }
 
-    /// Puts messages back to the front, in their order.
-    pub(crate) fn put_back(&mut self, messages: impl DoubleEndedIterator<Item = Outgoing>) {
-        messages.rev().for_each(|message| self.waiting.push_front(message));
+    /// Numbers to be removed from the disk, handed over.
+    pub(crate) fn take_done(&self) -> Vec<u64> {
+        std::mem::take(&mut self.lock().done)
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.waiting.len()
+    /// An alert's retained state: open with a payload, over without.
+    pub(crate) fn set_firing(&self, topic: String, payload: Option<Vec<u8>>) {
+        let mut queue = self.lock();
+        match payload {
+            Some(payload) => queue.firing.insert(topic, payload),
+            None => queue.firing.remove(&topic),
+        };
+    }
+
+    /// Sends the states of all open alerts once more.
+    pub(crate) fn repeat_firing(&self) -> Dropped {
+        let firing = self.lock().firing.clone();
+        let repeat = |(topic, payload)| Outgoing {
+            topic,
+            payload,
+            retain: true,
+            priority: Priority::State,
+            number: None,
+        };
+        self.push(firing.into_iter().map(repeat))
+    }
+
+    /// Nothing will be added any more.
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_one();
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
+    /// Messages and bytes that wait.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        let queue = self.lock();
+        (queue.waiting.iter().map(VecDeque::len).sum(), queue.bytes)
+    }
+}
+
+impl Queue {
+    fn insert(&mut self, place: i64, message: Outgoing, front: bool) {
+        self.bytes += message.bytes();
+        if let Some(queue) = self.waiting.get_mut(message.priority as usize) {
+            if front { queue.push_front((place, message)) } else { queue.push_back((place, message)) }
+        }
+    }
+
+    fn pop(&mut self) -> Option<Outgoing> {
+        let next = self.waiting.iter_mut().filter(|queue| !queue.is_empty());
+        let (_, message) = next.min_by_key(|queue| queue.front().map(|(place, _)| *place))?.pop_front()?;
+        self.bytes -= message.bytes();
+        Some(message)
+    }
+
+    fn shrink(&mut self, dropped: &mut Dropped) {
+        while self.bytes > self.most_bytes {
+            let Some((_, message)) = self.waiting.iter_mut().find_map(VecDeque::pop_front) else { return };
+            self.bytes -= message.bytes();
+            self.done.extend(message.number);
+            dropped.all += 1;
+            dropped.alerts += u64::from(message.priority == Priority::Alert);
+        }
     }
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
 mod tests {
     use super::*;
 
-    fn message(name: &str, priority: Priority) -> Outgoing {
-        Outgoing { topic: name.to_owned(), payload: Vec::new(), retain: false, priority }
+    fn message(topic: &str, priority: Priority) -> Outgoing {
+        let number = (priority == Priority::Alert).then(|| topic.len() as u64);
+        Outgoing { topic: topic.to_owned(), payload: vec![0; 100], retain: false, priority, number }
+    }
+
+    fn rest(outbox: &Outbox) -> Vec<String> {
+        std::iter::from_fn(|| outbox.pop()).map(|message| message.topic).collect()
     }
 
     #[test]
     fn the_oldest_of_the_lowest_priority_goes_first() {
-        let mut outbox = Outbox::new(3);
-        let dropped: u64 = [
+        let outbox = Outbox::new(3 * message("alert 1", Priority::Alert).bytes());
+        let dropped = outbox.push([
             message("alert 1", Priority::Alert),
             message("score 1", Priority::Score),
             message("score 2", Priority::Score),
             message("alert 2", Priority::Alert),
             message("alert 3", Priority::Alert),
             message("score 3", Priority::Score),
-        ]
-        .into_iter()
-        .map(|message| outbox.push(message))
-        .sum();
-        assert_eq!(dropped, 3);
-        let left: Vec<_> = std::iter::from_fn(|| outbox.pop()).map(|message| message.topic).collect();
-        assert_eq!(left, ["alert 1", "alert 2", "alert 3"]);
+        ]);
+        assert_eq!(dropped, Dropped { all: 3, alerts: 0 });
+        let dropped = outbox.push([message("alert 4", Priority::Alert)]);
+        assert_eq!((dropped, outbox.take_done()), (Dropped { all: 1, alerts: 1 }, vec![7]));
+        assert_eq!(rest(&outbox), ["alert 2", "alert 3", "alert 4"]);
+        assert_eq!(outbox.size(), (0, 0));
+    }
+
+    #[test]
+    fn what_is_put_back_comes_first_and_in_order() {
+        let outbox = Outbox::new(1 << 20);
+        let all = ["a", "b", "c", "d"]
+            .map(|topic| message(topic, if topic == "b" { Priority::State } else { Priority::Alert }));
+        outbox.push(all);
+        let taken: Vec<_> = (0..3).map(|_| outbox.pop().unwrap()).collect();
+        outbox.put_back(taken.into_iter());
+        assert_eq!(rest(&outbox), ["a", "b", "c", "d"]);
     }
 }

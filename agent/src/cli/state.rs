@@ -1,0 +1,92 @@
+//! `brooklet state`: what has been learnt, channel by channel.
+#![allow(clippy::print_stdout, reason = "the answer of a command is data")]
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use super::exit;
+use crate::reading::{ChannelId, DeviceId, Timestamp};
+use crate::store::{Store, StoreError};
+
+/// Show what is stored of each channel; only while no agent uses the folder.
+#[derive(Debug, clap::Args)]
+pub struct StateArgs {
+    /// The state folder.
+    folder: PathBuf,
+    /// One JSON object a line.
+    #[arg(long)]
+    json: bool,
+}
+
+/// One channel.
+#[derive(Serialize)]
+struct Row<'a> {
+    device: &'a DeviceId,
+    channel: &'a ChannelId,
+    /// How many times it was changed.
+    steps: u64,
+    /// Time of its last reading.
+    last: Option<Timestamp>,
+    /// Alerts so far.
+    alerts: u64,
+    /// An alert is open.
+    firing: bool,
+    /// CRC-32 of the model: equal models have equal ones.
+    model: String,
+}
+
+/// Prints all channels.
+#[must_use]
+pub fn run(args: &StateArgs) -> ExitCode {
+    // Opening would make it.
+    if !args.folder.is_dir() {
+        eprintln!("there is no folder {}", args.folder.display());
+        return ExitCode::from(exit::FAILED);
+    }
+    let store = match Store::open(&args.folder) {
+        Ok(store) => store,
+        Err(problem @ StoreError::InUse(_)) => {
+            eprintln!("{problem}, or stop that one first");
+            return ExitCode::from(exit::TEMPORARY);
+        }
+        Err(problem) => {
+            eprintln!("{problem}");
+            return ExitCode::from(exit::FAILED);
+        }
+    };
+    if !args.json {
+        println!(
+            "{:<24} {:<20} {:>10} {:>6}  {:<8}  {:<6}",
+            "device", "channel", "steps", "alerts", "model", ""
+        );
+    }
+    match store.unrepeated() {
+        Ok(0) => {}
+        Ok(steps) => {
+            eprintln!("{steps} further steps are in the journal; the next start of the agent repeats them")
+        }
+        Err(problem) => eprintln!("the journal cannot be read: {problem}"),
+    }
+    let crc = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
+    let read = store.each(|device, channel, saved| {
+        let model = format!("{:08x}", crc.checksum(&saved.snapshot));
+        let firing = saved.alert.is_some();
+        let (steps, last, alerts) = (saved.steps, saved.last, saved.alerts);
+        if args.json {
+            let row = Row { device, channel, steps, last, alerts, firing, model };
+            println!("{}", serde_json::to_string(&row).unwrap_or_default());
+        } else {
+            let firing = if firing { "firing" } else { "" };
+            println!("{device:<24} {channel:<20} {steps:>10} {alerts:>6}  {model}  {firing}");
+        }
+    });
+    match read {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("the store cannot be read: {error}");
+            ExitCode::from(exit::FAILED)
+        }
+    }
+}
