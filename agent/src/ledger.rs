@@ -79,6 +79,10 @@ counts! {
     Alerts = "alerts",
     /// Messages for the broker dropped because the outbox was full.
     OutboxDropped = "outbox_dropped",
+    /// Messages longer than mqtt.max_packet_bytes, or than the broker takes.
+    OutboxTooLong = "outbox_too_long",
+    /// Messages that the broker refused; it says so with MQTT 5 only.
+    OutboxRefused = "outbox_refused",
     /// Times that the broker confirmed the subscriptions.
     Subscribed = "subscriptions",
     /// Connections lost.

@@ -20,7 +20,7 @@ use tracing::{error, info};
 
 use crate::check::Plan;
 use crate::ledger::Ledger;
-use crate::mqtt::{self, MqttError, Will};
+use crate::mqtt::{MqttError, Options, Will};
 use crate::router::{Job, Queues, Router, Stream};
 use crate::sink::Topics;
 use crate::sink::mqtt::{MqttSink, OFFLINE};
@@ -83,8 +83,8 @@ impl Agent {
         let topics = Topics::new(&plan.gateway.name);
         let broker = &plan.broker;
         let will = Will { topic: topics.status(), payload: OFFLINE };
-        let ingress = mqtt::options(broker, broker.client_id.clone(), !broker.persistent, None)?;
-        let egress = mqtt::options(broker, format!("{}-out", broker.client_id), true, Some(will))?;
+        let ingress = Options::new(broker, broker.client_id.clone(), broker.persistent, None)?;
+        let egress = Options::new(broker, format!("{}-out", broker.client_id), false, Some(will))?;
         let streams = Stream::all(&plan);
 
         let (stop, stopping) = watch::channel(false);
@@ -102,6 +102,7 @@ impl Agent {
             findings,
             ledger: ledger.clone(),
             health_every: plan.gateway.health,
+            longest: broker.max_packet_bytes,
             events: plan.publish.events,
             lines,
         };
