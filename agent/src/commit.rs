@@ -206,6 +206,7 @@ impl Committer {
             }
             self.outbox.set_firing(firing.topic, firing.payload);
         }
+        composed.messages.retain(|message| self.outbox.fits(message, &self.ledger));
         for message in &mut composed.messages {
             if message.priority == Priority::Alert && self.told.is_some() {
                 message.number = Some(self.number);
@@ -214,13 +215,7 @@ impl Committer {
             }
         }
         self.write(now);
-        let dropped = self.outbox.push(composed.messages);
-        if dropped.all > 0 {
-            self.ledger.add(Count::OutboxDroppedAlerts, dropped.alerts);
-            if self.ledger.add(Count::OutboxDropped, dropped.all) == 0 {
-                error!("the broker has been away too long: the outbox is full and drops messages");
-            }
-        }
+        self.outbox.push(composed.messages, &self.ledger);
         jobs.into_iter().for_each(Job::done);
         let (messages, bytes) = self.outbox.size();
         self.vitals.set_outbox(messages, bytes);

@@ -123,9 +123,10 @@ pub struct Mqtt {
     /// PEM file of this client's key, readable by its owner only.
     #[serde(default)]
     pub key_file: Option<PathBuf>,
-    /// Seconds of silence after which the broker is asked for a sign of life, 5 to 3600.
+    /// Seconds of silence after which the broker is asked for a sign of life, 1 to 3600. A link without any for twice
+    /// that long is given up.
     #[serde(default = "Mqtt::keep_alive_seconds")]
-    pub keep_alive_seconds: Within<5, 3600>,
+    pub keep_alive_seconds: Within<1, 3600>,
     /// Longest packet in either direction, in bytes: 1024 to 268435455 (MQTT's own limit).
     #[serde(default = "Mqtt::max_packet_bytes")]
     pub max_packet_bytes: Within<1024, 268_435_455>,
@@ -135,15 +136,94 @@ pub struct Mqtt {
     /// Ask the broker to keep messages while the agent is away (MQTT's `clean_session = false`).
     #[serde(default = "yes")]
     pub persistent: bool,
+    /// `"3.1.1"` or `5`; 3.1.1 unless set.
+    #[serde(default)]
+    pub version: Version,
+    /// With MQTT 5, how many seconds the broker keeps messages while the agent is away, 1 to 4294967295, which means
+    /// for ever; 7 days unless set. Of no meaning unless [`Mqtt::persistent`].
+    #[serde(default = "Mqtt::session_expiry_seconds")]
+    pub session_expiry_seconds: Within<1, 4_294_967_295>,
+    /// With MQTT 5, how many messages the broker may send before the first of them is acknowledged, 1 to 65535.
+    #[serde(default = "Mqtt::receive_maximum")]
+    pub receive_maximum: Within<1, 65_535>,
 }
 
 impl Mqtt {
-    const fn keep_alive_seconds() -> Within<5, 3600> {
+    const fn session_expiry_seconds() -> Within<1, 4_294_967_295> {
+        Within::of::<604_800>()
+    }
+
+    const fn receive_maximum() -> Within<1, 65_535> {
+        Within::of::<1000>()
+    }
+
+    const fn keep_alive_seconds() -> Within<1, 3600> {
         Within::of::<30>()
     }
 
     const fn max_packet_bytes() -> Within<1024, 268_435_455> {
         Within::of::<262_144>()
+    }
+}
+
+/// A version of MQTT.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub enum Version {
+    /// MQTT 3.1.1, which every broker speaks.
+    #[default]
+    #[serde(rename = "3.1.1")]
+    V3,
+    /// MQTT 5.
+    #[serde(rename = "5")]
+    V5,
+}
+
+impl<'de> Deserialize<'de> for Version {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+
+        impl Visitor<'_> for Either {
+            type Value = Version;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("\"3.1.1\" or 5")
+            }
+
+            fn visit_str<E: Error>(self, value: &str) -> Result<Self::Value, E> {
+                match value {
+                    "3.1.1" => Ok(Version::V3),
+                    "5" | "5.0" => Ok(Version::V5),
+                    _ => Err(E::custom(format_args!("must be \"3.1.1\" or 5, not \"{value}\""))),
+                }
+            }
+
+            fn visit_i64<E: Error>(self, value: i64) -> Result<Self::Value, E> {
+                match value {
+                    5 => Ok(Version::V5),
+                    // What the protocol itself calls 3.1.1.
+                    4 => Err(E::custom("must be \"3.1.1\" or 5; MQTT's level 4 is \"3.1.1\"")),
+                    _ => Err(E::custom(format_args!("must be \"3.1.1\" or 5, not {value}"))),
+                }
+            }
+
+            fn visit_u64<E: Error>(self, value: u64) -> Result<Self::Value, E> {
+                self.visit_i64(i64::try_from(value).unwrap_or(i64::MAX))
+            }
+
+            fn visit_f64<E: Error>(self, value: f64) -> Result<Self::Value, E> {
+                if value == 5.0 {
+                    return Ok(Version::V5);
+                }
+                Err(E::custom(format_args!("must be \"3.1.1\" or 5, not {value}")))
+            }
+
+            // What stands for a value already reported as wrong: see check::read.
+            fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+                Ok(Version::default())
+            }
+        }
+
+        deserializer.deserialize_any(Either)
     }
 }
 
@@ -451,10 +531,25 @@ mod tests {
     #[test]
     fn numbers_outside_their_range_are_told_with_it() {
         let with = |line: &str| parse(&format!("[mqtt]\nurl = ''\n{line}")).unwrap_err();
-        assert_eq!(with("keep_alive_seconds = 4"), "must be 5 to 3600, not 4");
-        assert_eq!(with("keep_alive_seconds = -1"), "must be 5 to 3600, not -1");
+        assert_eq!(with("keep_alive_seconds = 0"), "must be 1 to 3600, not 0");
+        assert_eq!(with("keep_alive_seconds = -1"), "must be 1 to 3600, not -1");
+        assert_eq!(with("receive_maximum = 65536"), "must be 1 to 65535, not 65536");
         assert!(with("[alert]\nthreshold = nan").starts_with("must be 0.01 to 300"));
         assert!(with("[alert]\nthreshold = 0").starts_with("must be 0.01 to 300"));
+    }
+
+    #[test]
+    fn the_version_of_mqtt_is_a_text_or_a_number() {
+        let version = |text: &str| parse(&format!("[mqtt]\nurl = ''\nversion = {text}"));
+        for (text, expected) in
+            [("'3.1.1'", Version::V3), ("5", Version::V5), ("'5'", Version::V5), ("5.0", Version::V5)]
+        {
+            assert_eq!(version(text).unwrap().mqtt.version, expected);
+        }
+        assert_eq!(parse("[mqtt]\nurl = ''").unwrap().mqtt.version, Version::V3);
+        for wrong in ["3", "4", "3.1", "'3.1'", "'v5'", "true"] {
+            assert!(version(wrong).unwrap_err().contains("\"3.1.1\" or 5"), "{wrong}");
+        }
     }
 
     #[test]

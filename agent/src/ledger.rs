@@ -89,6 +89,10 @@ counts! {
     ReplayGaps = "steps_missing",
     /// What the journal told of channels that are not followed any more.
     NotReplayed = "steps_not_replayed",
+    /// Messages longer than mqtt.max_packet_bytes, or than the broker takes.
+    OutboxTooLong = "outbox_too_long",
+    /// Messages that the broker refused; it says so with MQTT 5 only.
+    OutboxRefused = "outbox_refused",
     /// Times that the broker confirmed the subscriptions.
     Subscribed = "subscriptions",
     /// Connections lost.

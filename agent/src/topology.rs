@@ -20,7 +20,7 @@ use tracing::{debug, error, info};
 use crate::check::{Durability, Plan};
 use crate::commit::{Batch, Committer, Parts};
 use crate::ledger::Ledger;
-use crate::mqtt::{self, MqttError, Will};
+use crate::mqtt::{MqttError, Options, Will};
 use crate::recovery;
 use crate::router::{Job, Queues, Router, Stream};
 use crate::sink::Topics;
@@ -96,8 +96,8 @@ impl Agent {
         let topics = Topics::new(&plan.gateway.name);
         let broker = &plan.broker;
         let will = Will { topic: topics.status(), payload: OFFLINE };
-        let ingress = mqtt::options(broker, broker.client_id.clone(), !broker.persistent, None)?;
-        let egress = mqtt::options(broker, format!("{}-out", broker.client_id), true, Some(will))?;
+        let ingress = Options::new(broker, broker.client_id.clone(), broker.persistent, None)?;
+        let egress = Options::new(broker, format!("{}-out", broker.client_id), false, Some(will))?;
         let streams = Stream::all(&plan);
 
         let (stop, stopping) = watch::channel(false);
@@ -120,6 +120,7 @@ impl Agent {
             ledger: ledger.clone(),
             vitals,
             health_every: plan.gateway.health,
+            longest: broker.max_packet_bytes,
         };
         let runtime = runtime()?;
         threads.spawn("sink".to_owned(), move || runtime.block_on(sink.run()))?;
@@ -247,12 +248,12 @@ impl State {
         let gateway = &plan.gateway;
         let disk = store.as_ref().map(|store| store.disk.clone());
         let vitals = Arc::new(Vitals::new(disk.clone(), gateway.card_endurance));
-        let outbox = Arc::new(Outbox::new(gateway.outbox_bytes));
+        let outbox = Arc::new(Outbox::new(gateway.outbox_bytes, plan.broker.max_packet_bytes));
         let mut number = 0;
         let mut segment = 0;
         if let Some(store) = &store {
             let left = store.left.messages.iter().map(|(number, message)| Outgoing::left(*number, message));
-            outbox.push(left);
+            outbox.push(left, ledger);
             for (topic, payload) in &store.left.firing {
                 outbox.set_firing(topic.clone(), Some(payload.clone()));
             }

@@ -107,6 +107,9 @@ pub(super) fn resolve(
         keep_alive: Duration::from_secs(mqtt.keep_alive_seconds.get()),
         max_packet_bytes: u32::try_from(mqtt.max_packet_bytes.get()).unwrap_or(u32::MAX),
         persistent: mqtt.persistent,
+        version: mqtt.version,
+        session_expiry: u32::try_from(mqtt.session_expiry_seconds.get()).unwrap_or(u32::MAX),
+        receive_maximum: u16::try_from(mqtt.receive_maximum.get()).unwrap_or(u16::MAX),
     })
 }
 

@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 
 pub use plan::{
     AlertPlan, Broker, ChannelPlan, DeviceTemplate, Durability, GatewayPlan, Glob, Identity, Learn, Plan,
-    Port, PublishPlan, SerialPlan, StreamPlan, TaskPlan, Tls,
+    Port, PublishPlan, SerialPlan, StreamPlan, TaskPlan, Tls, Version,
 };
 pub(crate) use problem::nearest;
 pub use problem::{Problem, Problems};

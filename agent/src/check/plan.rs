@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::secret::Secret;
 use super::topic::{Captures, TopicPattern};
-pub use crate::config::{Durability, Learn};
+pub use crate::config::{Durability, Learn, Version};
 use crate::decode::Decoder;
 
 /// A checked configuration. Parts can be compared, so that a reload keeps what did not change.
@@ -74,12 +74,18 @@ pub struct Broker {
     pub username: Option<String>,
     /// Only together with a user's name.
     pub password: Option<Secret>,
-    /// MQTT keep-alive, 5 s to 1 h.
+    /// Which MQTT is spoken.
+    pub version: Version,
+    /// MQTT keep-alive, 1 s to 1 h.
     pub keep_alive: Duration,
     /// Longest packet in either direction, in bytes.
     pub max_packet_bytes: u32,
     /// Whether the broker keeps messages while the agent is away (`clean_session = false`).
     pub persistent: bool,
+    /// .. with MQTT 5 for so many seconds.
+    pub session_expiry: u32,
+    /// Messages that the broker may send before the first is acknowledged, not 0; with MQTT 5 only.
+    pub receive_maximum: u16,
 }
 
 /// TLS towards the broker.

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::check::{self, Durability, Plan, Problems};
+use crate::check::{self, Durability, Plan, Problems, Version};
 
 /// Checks the configuration at `path`. All is well: a summary on stdout, exit code 0. Otherwise the problems,
 /// one a line, on stderr, exit code 78. With `json` an array of problems on stdout in either case.
@@ -58,9 +58,10 @@ fn summary(plan: &Plan) -> String {
             format!("{}, {who}", if tls.is_some() { "TLS" } else { "no TLS" })
         }
     };
+    let version = if broker.version == Version::V5 { ", MQTT 5" } else { "" };
     let mut lines = vec![
         format!("gateway  {}", plan.gateway.name),
-        format!("broker   {host}:{} ({how}), client {}", broker.port, broker.client_id),
+        format!("broker   {host}:{} ({how}{version}), client {}", broker.port, broker.client_id),
         format!("state    {} ({})", plan.gateway.state_dir.display(), durability(plan)),
     ];
     for stream in &plan.streams {

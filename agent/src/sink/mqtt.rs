@@ -6,16 +6,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rumqttc::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, Packet, PublishOptions, QoS};
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
-use tracing::{debug, error, info, warn};
+use tracing::{error, info, warn};
 
 use super::Topics;
 use super::compose::{json, message};
 use super::outbox::{Outbox, Outgoing, Priority};
 use crate::ledger::{Count, Ledger};
-use crate::mqtt::{Backoff, STEADY, explain};
+use crate::mqtt::{Backoff, Client, Event, Kind, NotTaken, Options, Outcome, STEADY};
 use crate::reading::Timestamp;
 use crate::store::Vitals;
 
@@ -32,46 +31,51 @@ pub(crate) const OFFLINE: &str = "offline";
 
 /// Everything the sink needs.
 pub(crate) struct MqttSink {
-    pub(crate) options: MqttOptions,
+    pub(crate) options: Options,
     pub(crate) topics: Topics,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) vitals: Arc<Vitals>,
     pub(crate) health_every: Duration,
+    /// Longest packet that is sent, in bytes; the broker may want shorter ones.
+    pub(crate) longest: u32,
 }
 
-type Acknowledged = Pin<Box<dyn Future<Output = bool> + Send>>;
+type Acknowledged = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
 /// The part of the sink that decides what is sent; the other part only polls.
 struct Pump {
-    client: AsyncClient,
+    /// `None` while there is no connection.
+    client: Option<Client>,
     topics: Topics,
     ledger: Arc<Ledger>,
     vitals: Arc<Vitals>,
+    /// Longest packet by the configuration.
+    longest: u32,
     outbox: Arc<Outbox>,
     in_flight: VecDeque<(Outgoing, Acknowledged)>,
     started: Instant,
 }
 
-/// What the polling side knows of the connection.
-#[derive(Clone, Copy, Debug, Default)]
+/// The connection that the polling side has, if it has one.
+#[derive(Clone, Debug)]
 struct Link {
-    up: bool,
-    /// Counts connections, so that each is noticed.
-    connections: u64,
+    client: Client,
+    /// The longest packet that the broker takes, if it said so.
+    longest: Option<u32>,
 }
 
 impl MqttSink {
     /// Runs until the outbox is closed; then sends what is left, says `offline` and disconnects.
     pub(crate) async fn run(self) {
         let outbox = self.outbox.clone();
-        let (client, events) = AsyncClient::builder(self.options).capacity(IN_FLIGHT + 10).build();
-        let (link_to, link) = watch::channel(Link::default());
+        let (link_to, link) = watch::channel(None);
         let pump = Pump {
-            client,
+            client: None,
             topics: self.topics,
             ledger: self.ledger,
             vitals: self.vitals,
+            longest: self.longest,
             outbox: self.outbox,
             in_flight: VecDeque::new(),
             started: Instant::now(),
@@ -79,47 +83,52 @@ impl MqttSink {
         // Side by side on one thread, so that publishing never waits in the polling side. A poll is cut short only
         // when everything has been said.
         tokio::select! {
-            () = poll(events, link_to) => {}
+            () = poll(self.options, link_to) => {}
             () = pump.run(link, self.health_every) => {}
         }
         outbox.ended.notify_one();
     }
 }
 
-/// Polls for ever: publishing must never wait here.
-async fn poll(mut events: EventLoop, link: watch::Sender<Link>) {
+/// Connects and polls until goodbye was said: publishing must never wait here.
+async fn poll(options: Options, link: watch::Sender<Option<Link>>) {
     let mut backoff = Backoff::new();
     let mut last_complaint = String::new();
-    let mut connected_at = None;
     loop {
-        match events.poll().await {
-            Ok(Event::Incoming(Packet::ConnAck(_))) => {
-                info!("ready to publish");
-                connected_at = Some(Instant::now());
-                last_complaint.clear();
-                link.send_modify(|link| *link = Link { up: true, connections: link.connections + 1 });
-            }
-            Ok(event) => debug!(?event, "mqtt out"),
-            // The pump has said goodbye.
-            Err(ConnectionError::RequestsDone) => return,
-            Err(error) => {
-                link.send_modify(|link| link.up = false);
-                if connected_at.take().is_some_and(|at| at.elapsed() >= STEADY) {
-                    backoff.reset();
+        // A new client for each connection: what was handed to the old one is void, and its receipts say so.
+        let (client, mut connection) = options.connect(IN_FLIGHT + 10);
+        let mut connected_at = None;
+        let failure = loop {
+            match connection.poll().await {
+                Ok(Event::Connected { longest, .. }) => {
+                    info!("ready to publish");
+                    connected_at = Some(Instant::now());
+                    last_complaint.clear();
+                    link.send_replace(Some(Link { client: client.clone(), longest }));
                 }
-                let complaint = explain(&error);
-                if complaint != last_complaint {
-                    warn!("publishing connection: {complaint}");
-                    last_complaint = complaint;
-                }
-                tokio::time::sleep(backoff.next()).await;
+                Ok(_) => {}
+                Err(failure) => break failure,
             }
+        };
+        drop(connection);
+        link.send_replace(None);
+        if failure.kind == Kind::Closed {
+            return;
         }
+        if connected_at.is_some_and(|at: Instant| at.elapsed() >= STEADY) {
+            backoff.reset();
+        }
+        let complaint = failure.to_string();
+        if complaint != last_complaint {
+            warn!("publishing connection: {complaint}");
+            last_complaint = complaint;
+        }
+        tokio::time::sleep(backoff.next()).await;
     }
 }
 
 /// Waits for the oldest message in flight; for ever if there is none.
-async fn acknowledged(in_flight: &mut VecDeque<(Outgoing, Acknowledged)>) -> bool {
+async fn acknowledged(in_flight: &mut VecDeque<(Outgoing, Acknowledged)>) -> Outcome {
     match in_flight.front_mut() {
         Some((_, acknowledged)) => acknowledged.await,
         None => std::future::pending().await,
@@ -127,7 +136,7 @@ async fn acknowledged(in_flight: &mut VecDeque<(Outgoing, Acknowledged)>) -> boo
 }
 
 impl Pump {
-    async fn run(mut self, mut link: watch::Receiver<Link>, health_every: Duration) {
+    async fn run(mut self, mut link: watch::Receiver<Option<Link>>, health_every: Duration) {
         let outbox = self.outbox.clone();
         let mut health = tokio::time::interval(health_every);
         health.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -136,34 +145,33 @@ impl Pump {
             self.submit();
             tokio::select! {
                 () = outbox.changed.notified() => {}
-                done = acknowledged(&mut self.in_flight) => self.acknowledged(done),
-                Ok(()) = link.changed() => if link.borrow_and_update().up { self.greet() },
+                outcome = acknowledged(&mut self.in_flight) => self.acknowledged(outcome),
+                Ok(()) = link.changed() => {
+                    let link = link.borrow_and_update().clone();
+                    self.linked(link);
+                }
                 _ = health.tick() => self.health(),
             }
         }
-        let up = link.borrow().up;
-        let said = up && tokio::time::timeout(LAST_WORDS, self.finish()).await.is_ok();
+        let said = self.client.is_some() && tokio::time::timeout(LAST_WORDS, self.finish()).await.is_ok();
         if !said && self.left() > 0 {
             warn!(left = self.left(), "stopped with messages that the broker did not acknowledge");
         }
-        if up && self.client.try_disconnect().is_ok() {
+        if self.client.as_ref().is_some_and(Client::disconnect) {
             // Until the connection is closed, or a moment has passed.
-            let _ = tokio::time::timeout(GOODBYE, link.wait_for(|link| !link.up)).await;
+            let _ = tokio::time::timeout(GOODBYE, link.wait_for(Option::is_none)).await;
         }
     }
 
-    fn push(&mut self, message: Option<Outgoing>) {
-        let dropped = self.outbox.push(message);
-        self.ledger.add(Count::OutboxDropped, dropped.all);
-        self.ledger.add(Count::OutboxDroppedAlerts, dropped.alerts);
+    fn push(&self, message: Option<Outgoing>) {
+        self.outbox.push(message, &self.ledger);
     }
 
     /// A connection began: say so, and repeat the states that the broker may have forgotten.
     fn greet(&mut self) {
         self.push(Some(message(self.topics.status(), ONLINE.into(), true, Priority::State)));
         self.health();
-        let dropped = self.outbox.repeat_firing();
-        self.ledger.add(Count::OutboxDropped, dropped.all);
+        self.outbox.repeat_firing(&self.ledger);
     }
 
     fn health(&mut self) {
@@ -178,23 +186,36 @@ impl Pump {
         self.push(json(self.topics.status(), &health, true, Priority::State));
     }
 
+    /// A connection began, or ended.
+    fn linked(&mut self, link: Option<Link>) {
+        self.again();
+        self.client = None;
+        if let Some(Link { client, longest }) = link {
+            self.client = Some(client);
+            self.outbox.set_longest(longest.unwrap_or(u32::MAX).min(self.longest));
+            self.greet();
+        }
+    }
+
     /// Hands messages to the client as far as the window goes.
     fn submit(&mut self) {
+        let Some(client) = &self.client else { return };
         while self.in_flight.len() < IN_FLIGHT {
             let Some(message) = self.outbox.pop() else { return };
-            let qos = if message.priority == Priority::Score { QoS::AtMostOnce } else { QoS::AtLeastOnce };
-            let options = PublishOptions::new(qos).retain(message.retain);
-            match self.client.try_publish_tracked(message.topic.clone(), message.payload.clone(), options) {
-                Ok(notice) => {
-                    let acknowledged = Box::pin(async move { notice.wait_async().await.is_ok() });
-                    self.in_flight.push_back((message, acknowledged));
-                }
-                Err(rumqttc::ClientError::InvalidRequest(_)) => {
+            // It was taken when the broker's limit was not known.
+            if !self.outbox.fits(&message, &self.ledger) {
+                self.outbox.done(&message);
+                continue;
+            }
+            let qos = u8::from(message.priority != Priority::Score);
+            match client.publish(&message.topic, message.payload.clone(), qos, message.retain) {
+                Ok(receipt) => self.in_flight.push_back((message, Box::pin(receipt.outcome()))),
+                Err(NotTaken::Invalid) => {
                     error!(topic = message.topic, "not a topic that MQTT allows; the message is dropped");
                     self.outbox.done(&message);
                     self.ledger.add(Count::OutboxDropped, 1);
                 }
-                Err(_) => {
+                Err(NotTaken::Full) => {
                     self.outbox.put_back(std::iter::once(message));
                     return;
                 }
@@ -202,16 +223,31 @@ impl Pump {
         }
     }
 
-    fn acknowledged(&mut self, done: bool) {
-        if done {
-            if let Some((message, _)) = self.in_flight.pop_front() {
-                self.outbox.done(&message);
+    fn acknowledged(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Acknowledged => {
+                if let Some((message, _)) = self.in_flight.pop_front() {
+                    self.outbox.done(&message);
+                }
             }
-        } else {
-            // Forget what was submitted and begin again with the oldest: consumers drop repeats by id and sequence.
-            let again: Vec<_> = self.in_flight.drain(..).map(|(message, _)| message).collect();
-            self.outbox.put_back(again.into_iter());
+            Outcome::Refused(why) => {
+                if let Some((message, _)) = self.in_flight.pop_front() {
+                    error!(
+                        topic = message.topic,
+                        why, "the broker refuses this message; check its access rules"
+                    );
+                    self.outbox.done(&message);
+                    self.ledger.add(Count::OutboxRefused, 1);
+                }
+            }
+            Outcome::Lost => self.again(),
         }
+    }
+
+    /// Forgets what was submitted, to begin again with the oldest: consumers drop repeats by id and sequence.
+    fn again(&mut self) {
+        let again: Vec<_> = self.in_flight.drain(..).map(|(message, _)| message).collect();
+        self.outbox.put_back(again.into_iter());
     }
 
     fn left(&self) -> usize {
@@ -222,8 +258,8 @@ impl Pump {
         self.push(Some(message(self.topics.status(), OFFLINE.into(), true, Priority::Alert)));
         while self.left() > 0 {
             self.submit();
-            let done = acknowledged(&mut self.in_flight).await;
-            self.acknowledged(done);
+            let outcome = acknowledged(&mut self.in_flight).await;
+            self.acknowledged(outcome);
         }
     }
 }

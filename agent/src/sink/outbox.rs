@@ -2,11 +2,17 @@
 //! outlive the process have a number, under which they are also on disk.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
+use tracing::error;
 
+use crate::ledger::{Count, Ledger};
 use crate::store::told::Message;
+
+/// What a message's packet has beside topic and payload: header, lengths, number, and MQTT 5's empty properties.
+const PACKET_OVERHEAD: usize = 10;
 
 /// What must not be dropped comes last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,18 +54,20 @@ impl Outgoing {
 }
 
 /// How many messages were dropped for want of room.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Dropped {
+#[derive(Default)]
+struct Dropped {
     /// Of all kinds.
-    pub(crate) all: u64,
+    all: u64,
     /// Changes of alerts among them.
-    pub(crate) alerts: u64,
+    alerts: u64,
 }
 
 /// Shared by the one who fills it and the one who sends.
 #[derive(Debug)]
 pub(crate) struct Outbox {
     queue: Mutex<Queue>,
+    /// The longest packet that is sent.
+    longest: AtomicU32,
     /// There is something to send, or there will never be again.
     pub(crate) changed: Notify,
     /// The sender has ended.
@@ -83,7 +91,8 @@ struct Queue {
 }
 
 impl Outbox {
-    pub(crate) fn new(most_bytes: usize) -> Self {
+    /// `longest`: bytes of a packet, as long as the broker does not want shorter ones.
+    pub(crate) fn new(most_bytes: usize, longest: u32) -> Self {
         let queue = Queue {
             waiting: Default::default(),
             first: 0,
@@ -94,26 +103,64 @@ impl Outbox {
             firing: BTreeMap::new(),
             closed: false,
         };
-        Self { queue: Mutex::new(queue), changed: Notify::new(), ended: Notify::new() }
+        Self {
+            queue: Mutex::new(queue),
+            longest: AtomicU32::new(longest),
+            changed: Notify::new(),
+            ended: Notify::new(),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes messages; tells what had to go for them.
-    pub(crate) fn push(&self, messages: impl IntoIterator<Item = Outgoing>) -> Dropped {
+    /// Takes messages; counts what had to go for them.
+    pub(crate) fn push(&self, messages: impl IntoIterator<Item = Outgoing>, ledger: &Ledger) {
         let mut queue = self.lock();
         let mut dropped = Dropped::default();
         for message in messages {
-            let place = queue.end;
-            queue.end += 1;
-            queue.insert(place, message, false);
-            queue.shrink(&mut dropped);
+            if self.fits(&message, ledger) {
+                let place = queue.end;
+                queue.end += 1;
+                queue.insert(place, message, false);
+                queue.shrink(&mut dropped);
+            } else {
+                queue.done.extend(message.number);
+            }
         }
         drop(queue);
         self.changed.notify_one();
-        dropped
+        if dropped.all > 0 {
+            ledger.add(Count::OutboxDroppedAlerts, dropped.alerts);
+            if ledger.add(Count::OutboxDropped, dropped.all) == 0 {
+                error!("the broker has been away too long: the outbox is full and drops messages");
+            }
+        }
+    }
+
+    /// The broker takes no longer packets.
+    pub(crate) fn set_longest(&self, longest: u32) {
+        self.longest.store(longest, Ordering::Relaxed);
+    }
+
+    /// Whether a message may be sent at all, and counts it if not. One that is too long would end the connection each time
+    /// it is tried.
+    pub(crate) fn fits(&self, message: &Outgoing, ledger: &Ledger) -> bool {
+        let bytes = message.topic.len() + message.payload.len() + PACKET_OVERHEAD;
+        let longest = self.longest.load(Ordering::Relaxed);
+        let fits = u32::try_from(bytes).is_ok_and(|bytes| bytes <= longest);
+        if !fits {
+            let topic = &message.topic;
+            error!(
+                topic,
+                bytes,
+                longest,
+                "too long for mqtt.max_packet_bytes or for the broker; the message is dropped"
+            );
+            ledger.add(Count::OutboxTooLong, 1);
+        }
+        fits
     }
 
     /// The next message.
@@ -151,7 +198,7 @@ impl Outbox {
     }
 
     /// Sends the states of all open alerts once more.
-    pub(crate) fn repeat_firing(&self) -> Dropped {
+    pub(crate) fn repeat_firing(&self, ledger: &Ledger) {
         let firing = self.lock().firing.clone();
         let repeat = |(topic, payload)| Outgoing {
             topic,
@@ -160,7 +207,7 @@ impl Outbox {
             priority: Priority::State,
             number: None,
         };
-        self.push(firing.into_iter().map(repeat))
+        self.push(firing.into_iter().map(repeat), ledger);
     }
 
     /// Nothing will be added any more.
@@ -222,28 +269,31 @@ mod tests {
 
     #[test]
     fn the_oldest_of_the_lowest_priority_goes_first() {
-        let outbox = Outbox::new(3 * message("alert 1", Priority::Alert).bytes());
-        let dropped = outbox.push([
-            message("alert 1", Priority::Alert),
-            message("score 1", Priority::Score),
-            message("score 2", Priority::Score),
-            message("alert 2", Priority::Alert),
-            message("alert 3", Priority::Alert),
-            message("score 3", Priority::Score),
-        ]);
-        assert_eq!(dropped, Dropped { all: 3, alerts: 0 });
-        let dropped = outbox.push([message("alert 4", Priority::Alert)]);
-        assert_eq!((dropped, outbox.take_done()), (Dropped { all: 1, alerts: 1 }, vec![7]));
+        let (outbox, ledger) =
+            (Outbox::new(3 * message("alert 1", Priority::Alert).bytes(), 200), Ledger::default());
+        let push = |topic, priority| outbox.push([message(topic, priority)], &ledger);
+        let dropped = || (ledger.get(Count::OutboxDropped), ledger.get(Count::OutboxDroppedAlerts));
+        push("alert 1", Priority::Alert);
+        push("score 1", Priority::Score);
+        push("score 2", Priority::Score);
+        push("alert 2", Priority::Alert);
+        push("alert 3", Priority::Alert);
+        push("score 3", Priority::Score);
+        assert_eq!((dropped(), outbox.take_done()), ((3, 0), vec![]));
+        push("alert 4", Priority::Alert);
+        assert_eq!((dropped(), outbox.take_done()), ((4, 1), vec![7]));
+        push(&"long".repeat(30), Priority::Alert);
+        assert_eq!((ledger.get(Count::OutboxTooLong), outbox.take_done()), (1, vec![120]));
         assert_eq!(rest(&outbox), ["alert 2", "alert 3", "alert 4"]);
         assert_eq!(outbox.size(), (0, 0));
     }
 
     #[test]
     fn what_is_put_back_comes_first_and_in_order() {
-        let outbox = Outbox::new(1 << 20);
+        let outbox = Outbox::new(1 << 20, 200);
         let all = ["a", "b", "c", "d"]
             .map(|topic| message(topic, if topic == "b" { Priority::State } else { Priority::Alert }));
-        outbox.push(all);
+        outbox.push(all, &Ledger::default());
         let taken: Vec<_> = (0..3).map(|_| outbox.pop().unwrap()).collect();
         outbox.put_back(taken.into_iter());
         assert_eq!(rest(&outbox), ["a", "b", "c", "d"]);

@@ -7,16 +7,12 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rumqttc::{
-    AckMode, AsyncClient, Event, EventLoop, ManualAck, MqttOptions, Outgoing, Packet, Publish, QoS,
-    SubscribeFilter, SubscribeReasonCode,
-};
 use tokio::sync::{Notify, watch};
-use tracing::{debug, error, info, warn};
+use tracing::{error, info, warn};
 
 use crate::decode::MAX_PAYLOAD;
 use crate::ledger::{Count, Ledger};
-use crate::mqtt::{Backoff, STEADY, explain, too_long};
+use crate::mqtt::{Backoff, Client, Connection, Event, Kind, Message, Options, PacketId, STEADY};
 use crate::reading::{RawMessage, Timestamp};
 use crate::router::{Delivery, Router};
 
@@ -31,15 +27,12 @@ const LAST_ACKS: Duration = Duration::from_secs(2);
 /// and the broker would send it again for ever. A header's length beside it.
 const LONGEST: usize = 16 * 1024 * 1024;
 
-/// A filter that is never subscribed to; to unsubscribe from it is a question that every broker answers.
-const NO_FILTER: &str = "brooklet/none";
-
 /// So many connections cut short in a row are no accident.
 const CUT_SHORT: u32 = 3;
 
 /// Everything the source needs.
 pub(crate) struct MqttSource {
-    pub(crate) options: MqttOptions,
+    pub(crate) options: Options,
     pub(crate) filters: Vec<(String, u8)>,
     pub(crate) router: Router,
     pub(crate) ledger: Arc<Ledger>,
@@ -53,15 +46,15 @@ impl MqttSource {
         let mut backoff = Backoff::new();
         let mut last_complaint = String::new();
         let mut cut_short = 0;
-        self.options.set_ack_mode(AckMode::Manual);
+        self.options.acknowledge_by_hand();
         loop {
             // A new client for each connection: an acknowledgement of the old one has nowhere to go.
-            let (client, events) = AsyncClient::builder(self.options.clone()).capacity(REQUESTS).build();
+            let (client, connection) = self.options.connect(REQUESTS);
             window.begin(client.clone());
             let began = Instant::now();
             let stopped = stopped(self.stop.clone(), client.clone(), window.clone());
             tokio::select! {
-                () = self.connection(&client, events, &window, &mut last_complaint) => {}
+                () = self.connection(&client, connection, &window, &mut last_complaint) => {}
                 () = stopped => break,
             }
             let connected = window.is_connected();
@@ -95,57 +88,58 @@ impl MqttSource {
     /// One connection, until it is lost or closed.
     async fn connection(
         &mut self,
-        client: &AsyncClient,
-        mut events: EventLoop,
+        client: &Client,
+        mut connection: Connection,
         window: &Arc<AckWindow>,
         last_complaint: &mut String,
     ) {
         loop {
-            let event = events.poll().await;
+            let event = connection.poll().await;
             window.flush();
             match event {
-                Ok(Event::Incoming(Packet::ConnAck(ack))) => {
-                    info!(session_present = ack.session_present, "connected to the broker");
+                Ok(Event::Connected { session_present, .. }) => {
+                    info!(session_present, "connected to the broker");
                     last_complaint.clear();
                     window.connected();
                     // Every time: a session may have been kept without its subscriptions.
-                    let filters = self
-                        .filters
-                        .iter()
-                        .map(|(filter, qos)| SubscribeFilter::new(filter.clone(), at(*qos)));
-                    if let Err(error) = client.try_subscribe_many(filters) {
-                        error!(%error, "cannot subscribe");
+                    if !client.subscribe(self.filters.iter()) {
+                        error!("cannot subscribe");
                         return;
                     }
                 }
-                Ok(Event::Incoming(Packet::SubAck(ack))) => {
-                    for (code, (filter, _)) in ack.return_codes.iter().zip(&self.filters) {
-                        if matches!(code, SubscribeReasonCode::Failure) {
-                            error!(filter, "the broker refuses this subscription; check its access rules");
+                Ok(Event::Subscribed(refusals)) => {
+                    for (refusal, (filter, _)) in refusals.iter().zip(&self.filters) {
+                        if let Some(why) = refusal {
+                            error!(
+                                filter,
+                                why, "the broker refuses this subscription; check its access rules"
+                            );
                         }
                     }
                     self.ledger.add(Count::Subscribed, 1);
                     info!(filters = self.filters.len(), "subscribed");
                 }
                 // After the call to stop, what still comes in is not taken: it stays with the broker.
-                Ok(Event::Incoming(Packet::Publish(_))) if *self.stop.borrow() => {}
-                Ok(Event::Incoming(Packet::Publish(publish))) => {
-                    if !self.take(publish, window).await {
+                Ok(Event::Message(_)) if *self.stop.borrow() => {}
+                Ok(Event::Message(message)) => {
+                    if !self.take(&message, window).await {
                         warn!("the queue stays full: dropping the link, the broker will send again");
                         return;
                     }
                 }
-                Ok(Event::Outgoing(Outgoing::PubAck(_))) => window.written(),
-                Ok(Event::Incoming(Packet::UnsubAck(_))) => window.answered.notify_one(),
-                Ok(event) => debug!(?event, "mqtt"),
+                Ok(Event::Written) => window.written(),
+                Ok(Event::Answered) => window.answered.notify_one(),
+                Ok(Event::Nothing) => {}
                 Err(_) if *self.stop.borrow() => return,
-                Err(error) => {
-                    let complaint = explain(&error);
-                    if let Some(bytes) = too_long(&error).filter(|bytes| *bytes <= LONGEST) {
+                Err(failure) => {
+                    if let Kind::TooLong(bytes) = failure.kind
+                        && bytes <= LONGEST
+                    {
                         let most = bytes.saturating_add(LONGEST / 1024);
-                        self.options.set_max_packet_size(most, self.options.max_packet_size());
+                        self.options.read_up_to(most);
                         info!(most, "packets are read up to this length from now on");
                     }
+                    let complaint = failure.to_string();
                     if complaint != *last_complaint {
                         warn!("connection to the broker: {complaint}");
                         *last_complaint = complaint;
@@ -157,17 +151,15 @@ impl MqttSource {
     }
 
     /// Copies a message out of the read buffer and hands it on; false if its queue stays full.
-    async fn take(&mut self, publish: Publish, window: &Arc<AckWindow>) -> bool {
+    async fn take(&mut self, message: &Message, window: &Arc<AckWindow>) -> bool {
         self.ledger.add(Count::Messages, 1);
-        let topic = String::from_utf8_lossy(&publish.topic).into_owned();
-        let ack = (publish.qos == QoS::AtLeastOnce).then(|| window.register(&publish)).flatten();
         let message = RawMessage {
-            topic,
+            topic: String::from_utf8_lossy(&message.topic).into_owned(),
             // Beyond the decoders' limit one byte is as good as a million: it is refused.
-            payload: publish.payload.get(..=MAX_PAYLOAD).unwrap_or(&publish.payload).to_vec(),
+            payload: message.payload.get(..=MAX_PAYLOAD).unwrap_or(&message.payload).to_vec(),
             received: Timestamp::now(),
-            retained: publish.retain,
-            ack,
+            retained: message.retained,
+            ack: message.id.and_then(|id| window.register(id)),
         };
         let comes_again = message.ack.is_some();
         let waiting = match self.router.deliver(message) {
@@ -185,7 +177,7 @@ impl MqttSource {
 /// Waits for the call to stop, then until all messages taken are acknowledged, and closes the connection; ends by
 /// itself only if that takes too long or there is no connection. It never cuts a poll short while that matters: the
 /// poll ends because the connection does.
-async fn stopped(mut stop: watch::Receiver<bool>, client: AsyncClient, window: Arc<AckWindow>) {
+async fn stopped(mut stop: watch::Receiver<bool>, client: Client, window: Arc<AckWindow>) {
     if stop.wait_for(|stop| *stop).await.is_err() || !window.is_connected() {
         return;
     }
@@ -195,20 +187,16 @@ async fn stopped(mut stop: watch::Receiver<bool>, client: AsyncClient, window: A
         }
         // The broker works off what it gets in order: its answer means that it has all acknowledgements. Without it
         // they can be lost, since closing a socket on which messages still come in throws away what was sent.
-        if client.try_unsubscribe(NO_FILTER).is_ok() {
+        if client.ask() {
             window.answered.notified().await;
         }
-        if client.try_disconnect_with_timeout(LAST_ACKS).is_ok() {
+        if client.disconnect_within(LAST_ACKS) {
             std::future::pending::<()>().await;
         }
     };
     if tokio::time::timeout(LAST_ACKS, close).await.is_err() && window.flush() > 0 {
         warn!("stopped before all messages were acknowledged; the broker will send them again");
     }
-}
-
-fn at(qos: u8) -> QoS {
-    if qos == 0 { QoS::AtMostOnce } else { QoS::AtLeastOnce }
 }
 
 /// Messages that wait for their acknowledgement, in the order of arrival, which is the order in which MQTT wants
@@ -218,20 +206,20 @@ pub(crate) struct AckWindow {
     state: Mutex<WindowState>,
     /// Something was acknowledged.
     progress: Notify,
-    /// The broker answered to [`NO_FILTER`].
+    /// The broker answered to [`Client::ask`].
     answered: Notify,
 }
 
 #[derive(Debug, Default)]
 struct WindowState {
     /// `None` while there is no connection: what was taken before is sent again by the broker.
-    client: Option<AsyncClient>,
+    client: Option<Client>,
     /// Counts connections: an acknowledgement from before is void.
     epoch: u64,
     connected: bool,
     /// Number of the first entry in `waiting`.
     first: u64,
-    waiting: VecDeque<(ManualAck, bool)>,
+    waiting: VecDeque<(PacketId, bool)>,
     /// Acknowledgements handed to the client that it has not written yet: a disconnect would overtake them, and
     /// what was learnt would come again.
     unwritten: usize,
@@ -268,7 +256,7 @@ impl AckWindow {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn begin(&self, client: AsyncClient) {
+    fn begin(&self, client: Client) {
         let mut state = self.lock();
         let epoch = state.epoch + 1;
         *state = WindowState { client: Some(client), epoch, ..WindowState::default() };
@@ -288,11 +276,11 @@ impl AckWindow {
         *state = WindowState { epoch, ..WindowState::default() };
     }
 
-    fn register(self: &Arc<Self>, publish: &Publish) -> Option<Ack> {
+    fn register(self: &Arc<Self>, id: PacketId) -> Option<Ack> {
         let mut state = self.lock();
-        let ack = state.client.as_ref()?.prepare_ack(publish)?;
+        state.client.as_ref()?;
         let number = state.first + state.waiting.len() as u64;
-        state.waiting.push_back((ack, false));
+        state.waiting.push_back((id, false));
         Some(Ack { window: self.clone(), epoch: state.epoch, number })
     }
 
@@ -314,8 +302,8 @@ impl AckWindow {
 
 impl WindowState {
     fn flush(&mut self) {
-        while let Some((ack, true)) = self.waiting.front() {
-            let sent = self.client.as_ref().is_some_and(|client| client.try_manual_ack(ack.clone()).is_ok());
+        while let Some((id, true)) = self.waiting.front() {
+            let sent = self.client.as_ref().is_some_and(|client| client.acknowledge(*id));
             if !sent {
                 return; // no room now: the next event or acknowledgement tries again
             }

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use rumqttc::{AsyncClient, Event, EventLoop, Packet, PublishOptions, QoS};
 use tokio::runtime::Builder;
 use tokio::sync::mpsc;
 
@@ -12,6 +11,7 @@ use crate::alert::{Alert, State};
 use crate::cli::run::shutdown;
 use crate::decode::{Decoder, Readings};
 use crate::ledger::{Count, Ledger};
+use crate::mqtt::{Client, Connection, Event, Options};
 use crate::reading::Timestamp;
 use crate::sink::mqtt::OFFLINE;
 use crate::source::simulate::{Plant, Row};
@@ -71,10 +71,9 @@ impl<F: Fn(&Alert)> Show<F> {
         let mut plan = crate::check::zero_config_with(Some(&url), &["sensors/#".to_owned()], settings)?;
         // The works lives in its own time, whatever this machine's clock says.
         plan.gateway.max_future = Duration::from_secs(u64::from(u32::MAX) * 100);
-        let connect = |name: &str| crate::mqtt::options(&plan.broker, name.to_owned(), true, None);
-        let (works, works_events) = AsyncClient::builder(connect("demo-works")?).capacity(1000).build();
-        let (listener, listener_events) =
-            AsyncClient::builder(connect("demo-listener")?).capacity(10).build();
+        let connect = |name: &str| Options::new(&plan.broker, name.to_owned(), false, None);
+        let (works, works_events) = connect("demo-works")?.connect(1000);
+        let (listener, listener_events) = connect("demo-listener")?.connect(10);
         let (heard_to, heard) = mpsc::channel(10_000);
         tokio::spawn(poll(works_events));
         tokio::spawn(listen(listener, listener_events, heard_to));
@@ -124,23 +123,22 @@ async fn until(condition: impl Fn() -> bool) -> Result<(), Problem> {
 }
 
 /// Keeps a publishing client going.
-async fn poll(mut events: EventLoop) {
+async fn poll(mut events: Connection) {
     while events.poll().await.is_ok() {}
 }
 
 /// Subscribes to what the agent says, as any user's client would.
-async fn listen(client: AsyncClient, mut events: EventLoop, heard: mpsc::Sender<Heard>) {
+async fn listen(client: Client, mut events: Connection, heard: mpsc::Sender<Heard>) {
     let own = crate::sink::Topics::new(GATEWAY).base().to_owned();
     while let Ok(event) = events.poll().await {
         match event {
-            Event::Incoming(Packet::ConnAck(_)) => {
-                for kind in ["event/#", "score/#", "status"] {
-                    if client.try_subscribe(format!("{own}/{kind}"), QoS::AtLeastOnce).is_err() {
-                        return;
-                    }
+            Event::Connected { .. } => {
+                let filters = ["event/#", "score/#", "status"].map(|kind| (format!("{own}/{kind}"), 1));
+                if !client.subscribe(filters.iter()) {
+                    return;
                 }
             }
-            Event::Incoming(Packet::Publish(message)) => {
+            Event::Message(message) => {
                 let topic = String::from_utf8_lossy(&message.topic);
                 let kind = topic.strip_prefix(&own).and_then(|rest| rest.split('/').nth(1));
                 let said = match kind {
@@ -179,12 +177,7 @@ impl<'a, F: Fn(&Alert)> Stage<'a, F> {
     }
 
     /// Publishes all rows, evenly over the duration; returns the number of readings in them.
-    async fn perform(
-        &mut self,
-        plant: Plant,
-        works: &AsyncClient,
-        duration: Duration,
-    ) -> Result<u64, Problem> {
+    async fn perform(&mut self, plant: Plant, works: &Client, duration: Duration) -> Result<u64, Problem> {
         let (first, span) = (plant.start().0, (plant.end().0 - plant.start().0).max(1) as f64);
         let mut rows = plant.peekable();
         let (begin, mut sent) = (Instant::now(), 0);
@@ -205,7 +198,7 @@ impl<'a, F: Fn(&Alert)> Stage<'a, F> {
         Ok(sent)
     }
 
-    async fn publish(&mut self, row: Row, works: &AsyncClient) -> Result<u64, Problem> {
+    async fn publish(&mut self, row: Row, works: &Client) -> Result<u64, Problem> {
         // The readings are counted, and shown, from the payload itself: as the agent will see them.
         Decoder::Auto.decode(row.payload.as_bytes(), &mut self.readings)?;
         if self.live {
@@ -213,7 +206,9 @@ impl<'a, F: Fn(&Alert)> Stage<'a, F> {
                 self.view.reading(row.device, reading.channel, reading.value);
             }
         }
-        works.publish(row.topic, row.payload, PublishOptions::at_least_once()).await?;
+        if !works.send(&row.topic, row.payload.into()).await {
+            return Err("the works lost its connection".into());
+        }
         Ok(self.readings.len() as u64)
     }
 
