@@ -1,13 +1,20 @@
 //! What became of everything that came in: nothing is lost without a name and a count.
+//!
+//! The names carry the rule: `messages` came in, and each has met one fate called `messages_..`; the same with `readings`.
+//! A new fate is one line in the list below, and [`Totals::missing`] counts it in.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use crate::decode::Refusal;
+use crate::decode::{Readings, Refusal};
+
+/// Bytes of a text that came from outside and is kept to be shown.
+const SHOWN: usize = 256;
 
 /// Names of counters: from one line an arm, its place in the ledger and its name in the health message.
 macro_rules! counts {
@@ -32,8 +39,7 @@ macro_rules! counts {
 }
 
 counts! {
-    /// Messages and frames that came in. Each is decoded, refused, a repeat, a command, retained, own, unmapped,
-    /// returned or dropped.
+    /// Messages and frames that came in.
     Messages = "messages",
     /// Messages whose payload was understood.
     Decoded = "messages_decoded",
@@ -53,7 +59,7 @@ counts! {
     Returned = "messages_returned",
     /// QoS 0 messages lost because the queue stayed full.
     Dropped = "messages_dropped",
-    /// Readings found in payloads. Each is used, late, a duplicate, .. or over the cap.
+    /// Readings found in payloads.
     Readings = "readings",
     /// Readings scored and learnt.
     Used = "readings_used",
@@ -128,7 +134,7 @@ impl Count {
 pub struct Ledger {
     counts: [AtomicU64; Count::ALL.len()],
     /// Reasons come from the decoders; there are few of them.
-    refusals: Mutex<BTreeMap<&'static str, u64>>,
+    refusals: Mutex<Refusals>,
 }
 
 impl Default for Ledger {
@@ -137,75 +143,252 @@ impl Default for Ledger {
     }
 }
 
+#[derive(Debug, Default)]
+struct Refusals {
+    times: BTreeMap<&'static str, u64>,
+    samples: BTreeMap<&'static str, Sample>,
+}
+
+/// A name of the list above.
+type Key = Cow<'static, str>;
+
 /// A reading of all counters.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
+    /// Refused messages by reason.
+    pub refused: BTreeMap<Key, u64>,
     /// Every counter by its name.
     #[serde(flatten)]
-    pub counts: BTreeMap<&'static str, u64>,
-    /// Refused messages by reason.
-    pub refused: BTreeMap<&'static str, u64>,
+    pub counts: BTreeMap<Key, u64>,
+}
+
+/// What came in and has not met its fate yet: zero when nothing is under way, below zero never.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missing {
+    /// Messages without a fate.
+    pub messages: i64,
+    /// Readings without a fate.
+    pub readings: i64,
+    /// Refused messages without a reason.
+    pub reasons: i64,
+}
+
+impl Totals {
+    /// One count; 0 if there is none of that name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> u64 {
+        self.counts.get(name).copied().unwrap_or(0)
+    }
+
+    /// What became of `messages` or `readings`.
+    pub fn fates<'a>(&'a self, of: &str) -> impl Iterator<Item = (&'a str, u64)> {
+        let prefix = format!("{of}_");
+        self.counts.iter().filter_map(move |(name, n)| Some((name.strip_prefix(&*prefix)?, *n)))
+    }
+
+    /// The one rule that nothing is lost: what came in less what met a fate.
+    #[must_use]
+    pub fn missing(&self) -> Missing {
+        let less = |n: u64, fates: u64| i64::try_from(n).unwrap_or(i64::MAX).saturating_sub_unsigned(fates);
+        let of = |name| less(self.get(name), self.fates(name).map(|(_, n)| n).sum());
+        let reasons = less(self.get(Count::Refused.name()), self.refused.values().sum());
+        Missing { messages: of(Count::Messages.name()), readings: of(Count::Readings.name()), reasons }
+    }
+}
+
+/// A message that was not understood, as far as it can be shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sample {
+    /// Its topic, or the line's name.
+    pub source: String,
+    /// The beginning of its payload; what is not printable is escaped.
+    pub payload: String,
+    /// The payload's length in bytes, as far as it was read.
+    pub bytes: usize,
+    /// What was wrong with it.
+    pub why: String,
 }
 
 impl Ledger {
     /// Adds to a counter and returns what it was.
     pub fn add(&self, count: Count, n: u64) -> u64 {
-        self.counts[count as usize].fetch_add(n, Ordering::Relaxed)
+        self.counts[count as usize].fetch_add(n, Ordering::Release)
     }
 
     /// One counter now.
     #[must_use]
     pub fn get(&self, count: Count) -> u64 {
-        self.counts[count as usize].load(Ordering::Relaxed)
+        self.counts[count as usize].load(Ordering::Acquire)
     }
 
-    /// Counts a refused message; returns how often that reason came before.
-    pub fn refuse(&self, reason: &'static str) -> u64 {
+    /// Counts a message that is not understood; at times says so, and keeps it to be shown.
+    pub(crate) fn refuse_message(&self, source: &str, payload: &[u8], refusal: &Refusal) {
+        let reason = refusal.name();
+        let mut refusals = self.refusals();
+        // The reason first: a reading of the counters finds no refusal without one.
+        let times = *refusals.times.entry(reason).and_modify(|times| *times += 1).or_insert(1);
         self.add(Count::Refused, 1);
-        let mut refusals = match self.refusals.lock() {
-            Ok(refusals) => refusals,
-            Err(poisoned) => poisoned.into_inner(), // a count is never half done
-        };
-        let times = refusals.entry(reason).or_insert(0);
-        *times += 1;
-        *times - 1
-    }
-
-    /// Counts a message that is not understood, and says so at times.
-    pub(crate) fn refuse_message(&self, source: &str, refusal: &Refusal) {
-        let times = self.refuse(refusal.name()) + 1;
         // The first of each kind is worth a person's attention, and then each power of two.
         if times.is_power_of_two() {
-            warn!(source, reason = refusal.name(), times, "message refused: {refusal}");
+            let sample = Sample::of(source, payload, refusal);
+            warn!(
+                source = sample.source,
+                reason,
+                times,
+                payload = sample.payload,
+                "message refused: {refusal}"
+            );
+            refusals.samples.insert(reason, sample);
         }
+    }
+
+    /// Counts a message that was understood and the readings in it.
+    pub(crate) fn decoded(&self, source: &str, payload: &[u8], readings: &Readings) {
+        self.add(Count::Decoded, 1);
+        let non_finite = u64::from(readings.non_finite());
+        self.add(Count::Readings, readings.len() as u64 + non_finite);
+        if non_finite == 0 {
+            return;
+        }
+        let before = self.add(Count::NonFinite, non_finite);
+        if before == 0 || before.ilog2() < (before + non_finite).ilog2() {
+            let sample = Sample::of(source, payload, &Refusal::NonFinite);
+            let (times, name) = (before + non_finite, Count::NonFinite.name());
+            warn!(
+                source = sample.source,
+                times,
+                payload = sample.payload,
+                "not learnt, {name}; the others are"
+            );
+            self.refusals().samples.insert(Refusal::NonFinite.name(), sample);
+        }
+    }
+
+    /// A message of each kind that was not understood, or not as a whole, by reason: not the newest, one that is in the log.
+    #[must_use]
+    pub fn samples(&self) -> BTreeMap<&'static str, Sample> {
+        self.refusals().samples.clone()
     }
 
     /// All counters now.
     #[must_use]
     pub fn totals(&self) -> Totals {
-        let refused = match self.refusals.lock() {
-            Ok(refusals) => refusals.clone(),
-            Err(poisoned) => poisoned.into_inner().clone(),
-        };
-        let counts = Count::ALL.iter().map(|count| (count.name(), self.get(*count))).collect();
-        Totals { counts, refused }
+        // Fates stand behind what came in, and are read before it: under way is never less than nothing. Reasons come
+        // last: each is counted before its message.
+        let counts: BTreeMap<Key, u64> =
+            Count::ALL.iter().rev().map(|count| (count.name().into(), self.get(*count))).collect();
+        let refused: BTreeMap<Key, u64> =
+            self.refusals().times.iter().map(|(reason, times)| ((*reason).into(), *times)).collect();
+        Totals { refused, counts }
+    }
+
+    fn refusals(&self) -> MutexGuard<'_, Refusals> {
+        // A count is never half done.
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+impl Sample {
+    fn of(source: &str, payload: &[u8], refusal: &Refusal) -> Self {
+        let (source, bytes) = (shown(source.as_bytes()), payload.len());
+        Self { source, payload: shown(payload), bytes, why: refusal.to_string() }
+    }
+}
+
+/// The beginning of a text in at most [`SHOWN`] bytes: nothing in it moves a cursor, breaks a line or ends a quote.
+fn shown(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in bytes.utf8_chunks() {
+        let whole = chunk.valid().chars().map(|c| c.escape_debug().to_string());
+        let broken = chunk.invalid().iter().map(|byte| byte.escape_ascii().to_string());
+        for piece in whole.chain(broken) {
+            if text.len() + piece.len() > SHOWN {
+                return text;
+            }
+            text.push_str(&piece);
+        }
+    }
+    text
+}
+
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
 mod tests {
     use super::*;
+    use crate::decode::Decoder;
 
     #[test]
     fn counts_by_name() {
         let ledger = Ledger::default();
         ledger.add(Count::Used, 3);
-        assert_eq!((ledger.refuse("not_json"), ledger.refuse("not_json")), (0, 1));
+        for _ in 0..2 {
+            ledger.refuse_message("a", b"x", &Refusal::NotANumber);
+        }
         let json = serde_json::to_value(ledger.totals()).unwrap();
         assert_eq!(
-            (json["readings_used"].as_u64(), json["refused"]["not_json"].as_u64()),
+            (json["readings_used"].as_u64(), json["refused"]["not_a_number"].as_u64()),
             (Some(3), Some(2))
         );
         assert_eq!(json["messages_refused"], 2);
+        assert_eq!(serde_json::from_value::<Totals>(json).unwrap(), ledger.totals());
+    }
+
+    #[test]
+    fn each_message_and_reading_has_one_fate_or_is_missing() {
+        let ledger = Ledger::default();
+        ledger.add(Count::Messages, 10);
+        ledger.add(Count::Readings, 20);
+        // Every fate there is, by its name.
+        for count in Count::ALL.iter().filter(|count| count.name().contains('_')) {
+            let before = ledger.totals().missing();
+            ledger.add(*count, 1);
+            let (missing, name) = (ledger.totals().missing(), count.name());
+            assert_eq!(
+                before.messages - missing.messages,
+                i64::from(name.starts_with("messages_")),
+                "{name}"
+            );
+            assert_eq!(
+                before.readings - missing.readings,
+                i64::from(name.starts_with("readings_")),
+                "{name}"
+            );
+        }
+        assert_eq!(ledger.totals().missing().reasons, 1, "a refusal without a reason");
+        ledger.refuse_message("a", b"x", &Refusal::Empty);
+        assert_eq!(ledger.totals().missing().reasons, 1);
+    }
+
+    #[test]
+    fn a_sample_of_what_is_refused_is_kept_short_and_harmless() {
+        let ledger = Ledger::default();
+        let payload = [b"\x1b[31m\nred \xff\"q\" \xc2\xb0\xe2\x80\xae".as_slice(), &[b'x'; 70_000]].concat();
+        for source in ["a", "b", "c"] {
+            ledger.refuse_message(source, &payload, &Refusal::Empty);
+        }
+        let samples = ledger.samples();
+        assert_eq!(samples.len(), 1);
+        let sample = &samples["empty"];
+        assert_eq!((sample.source.as_str(), sample.bytes), ("b", payload.len()), "the second, as in the log");
+        assert!(
+            sample.payload.starts_with(r#"\u{1b}[31m\nred \xff\"q\" °\u{202e}xxx"#),
+            "{}",
+            sample.payload
+        );
+        assert!(sample.payload.len() <= 256 && shown(&[0xff; 1000]).len() <= 256);
+    }
+
+    #[test]
+    fn numbers_that_are_not_finite_are_readings_and_their_message_is_kept() {
+        let (ledger, mut out) = (Ledger::default(), Readings::new());
+        let payload = br#"{"a":NaN,"b":1,"c":1e999}"#;
+        Decoder::Auto.decode(payload, &mut out).unwrap();
+        ledger.decoded("pump", payload, &out);
+        assert_eq!(
+            [Count::Decoded, Count::Readings, Count::NonFinite].map(|count| ledger.get(count)),
+            [1, 3, 2]
+        );
+        assert_eq!(ledger.samples()["non_finite"].source, "pump");
+        assert_eq!(ledger.totals().missing().readings, 1, "the finite one is to be learnt");
     }
 }

@@ -164,15 +164,16 @@ impl Worker {
             Some(Ok((sequence, told))) => {
                 return self.frame(from(&route.device), Way::Mqtt, sequence, &told, findings);
             }
-            Some(Err(refusal)) => return self.ledger.refuse_message(&message.topic, &refusal),
+            Some(Err(refusal)) => {
+                return self.ledger.refuse_message(&message.topic, &message.payload, &refusal);
+            }
             None => {}
         }
         // The buffer is taken out so that its readings and the devices can be used side by side.
         let mut readings = std::mem::take(&mut self.readings);
         match decoder.decode(&message.payload, &mut readings) {
             Ok(()) => {
-                self.ledger.add(Count::Decoded, 1);
-                self.ledger.add(Count::Readings, readings.len() as u64);
+                self.ledger.decoded(&message.topic, &message.payload, &readings);
                 for reading in readings.iter() {
                     let (device, channel) = if reading.channel.is_empty() {
                         (&route.bare_device, &*route.bare_channel)
@@ -182,7 +183,7 @@ impl Worker {
                     self.step(from(device), channel, reading.value, reading.time, None, findings);
                 }
             }
-            Err(refusal) => self.ledger.refuse_message(&message.topic, &refusal),
+            Err(refusal) => self.ledger.refuse_message(&message.topic, &message.payload, &refusal),
         }
         self.readings = readings;
     }
@@ -197,7 +198,7 @@ impl Worker {
         findings: &mut Vec<Finding>,
     ) {
         let Some(link) = self.link(from, way) else {
-            return self.ledger.refuse_message(&from.device.0, &Refusal::TooManyDevices);
+            return self.ledger.refuse_message(&from.device.0, b"", &Refusal::TooManyDevices);
         };
         match link.follow(sequence) {
             Step::Repeat => {
@@ -229,13 +230,12 @@ impl Worker {
             Message::Reading(_) | Message::Summary(_) => {
                 match decode::device::readings(message, &mut readings) {
                     Ok(()) => {
-                        self.ledger.add(Count::Decoded, 1);
-                        self.ledger.add(Count::Readings, readings.len() as u64);
+                        self.ledger.decoded(&from.device.0, b"", &readings);
                         for reading in readings.iter() {
                             self.step(from, reading.channel, reading.value, reading.time, None, findings);
                         }
                     }
-                    Err(refusal) => self.ledger.refuse_message(&from.device.0, &refusal),
+                    Err(refusal) => self.ledger.refuse_message(&from.device.0, b"", &refusal),
                 }
             }
             answer => {

@@ -1,91 +1,121 @@
 //! Whatever comes in, the agent lives, says what it refused and why, and learns what is good.
 
+use std::collections::BTreeMap;
+
 use brooklet_tests::agent;
 use brooklet_tests::broker::Broker;
 use brooklet_tests::client::Client;
+use brooklet_tests::malformed;
 use brooklet_tests::signal;
+use serde_json::Value;
 use tempfile::TempDir;
 
-/// Bad payloads and the reasons under which they are refused.
-fn bad() -> Vec<(&'static str, Vec<u8>)> {
-    let text = |reason, payload: &str| (reason, payload.as_bytes().to_vec());
-    let many = |n: usize, one: &dyn Fn(usize) -> String| (0..n).map(one).collect::<Vec<_>>().join(",");
-    let mut all = vec![
-        text("empty", ""),
-        text("empty", " \r\n\t"),
-        text("not_a_number", "hello"),
-        text("not_a_number", "21,5"),
-        text("not_a_number", "null"),
-        text("not_a_number", "<xml><temp>21</temp></xml>"),
-        text("not_json", "{"),
-        text("not_json", r#"{"a":1"#),
-        text("not_json", r#"{"a":1}}"#),
-        text("not_json", r#"{"a":1} {"a":2}"#),
-        text("not_json", r#"{'a':1}"#),
-        text("not_json", r#"{"a":01}"#),
-        text("non_finite", r#"{"a":NaN}"#),
-        text("not_json", "[1,2,]"),
-        text("non_finite", "NaN"),
-        text("non_finite", "-inf"),
-        text("non_finite", "1e999"),
-        text("non_finite", r#"{"a":1e999}"#),
-        text("non_finite", r#"{"a":-1e39}"#),
-        text("duplicate_key", r#"{"a":1,"a":2}"#),
-        text("duplicate_key", r#"{"o":{"a":1,"\u0061":2}}"#),
-        text("no_number", "{}"),
-        text("no_number", "[]"),
-        text("no_number", r#"{"name":"pump","note":null}"#),
-        text("bad_row", "[[1,2],[3,4]]"),
-        ("not_utf8", vec![0xff, 0xfe, 0x00, 0x01]),
-        ("not_utf8", b"{\"a\":\"\xc3\"}".to_vec()),
-        ("not_utf8", vec![0x1f, 0x8b, 0x08, 0x00]),
-        ("not_utf8", vec![0; 3].into_iter().chain([0x80; 3]).collect()),
-        ("too_large", vec![b'1'; 70_000]),
-        ("too_large", format!("{{\"a\":\"{}\"}}", "x".repeat(70_000)).into_bytes()),
-    ];
-    all.push(text("too_deep", &format!("{}1{}", "{\"a\":".repeat(9), "}".repeat(9))));
-    all.push(text("too_deep", "{\"a\":[[[[[[[[["));
-    all.push(text("too_many_fields", &format!("{{{}}}", many(65, &|i| format!("\"k{i}\":{i}")))));
-    all.push(text("too_many_rows", &format!("[{}]", many(10_001, &|_| "1".to_owned()))));
-    all.push(text("string_too_long", &format!("{{\"{}\":1}}", "k".repeat(257))));
-    all
+/// A stream for each decoder of the corpus, and a good one; scores are published, so that there are numbers to look at.
+const STREAMS: &str = r#"
+[publish]
+scores = true
+scores_every_seconds = 1
+
+[[stream]]
+name = "good"
+topic = "sensors/#"
+
+[[stream]]
+name = "auto"
+topic = "auto/{device}"
+
+[[stream]]
+name = "number"
+topic = "number/{device}"
+payload = "number"
+
+[[stream]]
+name = "json"
+topic = "json/{device}"
+payload = "json"
+channels = { a = { at = "/a", scale = 10.0 } }
+
+[[stream]]
+name = "brooklet"
+topic = "brooks/{device}"
+payload = "brooklet"
+"#;
+
+/// The topic of a decoder's stream; `brooklet/` is the agent's own.
+fn topic(decoder: &str) -> String {
+    format!("{}/a", if decoder == "brooklet" { "brooks" } else { decoder })
+}
+
+/// What may be null in the agent's messages: what is not there, never a number that could not be written.
+const MAY_BE_NULL: [&str; 2] = ["ended_at", "unit"];
+
+fn nulls(json: &Value, key: &str, found: &mut Vec<String>) {
+    match json {
+        Value::Null if !MAY_BE_NULL.contains(&key) => found.push(key.to_owned()),
+        Value::Array(all) => all.iter().for_each(|one| nulls(one, key, found)),
+        Value::Object(all) => all.iter().for_each(|(key, one)| nulls(one, key, found)),
+        _ => {}
+    }
 }
 
 #[test]
 fn malformed_payloads_are_refused_by_name_and_the_good_ones_between_them_learnt() {
-    let (broker, state) = (Broker::start(), TempDir::new().unwrap());
-    let mut agent = agent::start(agent::watching(&broker, "sensors/#", state.path()));
+    let (broker, state, folder) = (Broker::start(), TempDir::new().unwrap(), TempDir::new().unwrap());
+    let config = format!("[mqtt]\nurl = \"{}\"\n{STREAMS}", broker.url());
+    let mut agent = agent::start(agent::configured(&config, folder.path(), state.path()));
     let watcher = Client::watch(broker.port(), "brooklet/#");
     let sensors = Client::connect(broker.port());
-    let bad = bad();
-    assert!(bad.len() >= 25);
-    for (i, (_, payload)) in bad.iter().enumerate() {
-        sensors.publish("sensors/boiler", signal::json(i, &(0..0)));
-        sensors.publish("sensors/boiler", payload.clone());
+    let bad = malformed::all();
+    assert!(bad.len() >= 200);
+    let mut good = 0;
+    for (i, one) in bad.iter().enumerate() {
+        sensors.publish(&topic(&one.decoder), one.payload.clone());
+        if i % 4 == 0 {
+            sensors.publish("sensors/boiler", signal::json(good, &(0..0)));
+            good += 1;
+        }
     }
+    // Numbers that are none beside one that is, and alone in frames that are well-formed.
+    sensors.publish("auto/b", r#"{"a":NaN,"b":1,"c":1e999}"#);
+    let frames = malformed::frames_without_a_number();
+    frames.iter().for_each(|frame| sensors.publish(&topic("brooklet"), frame.clone()));
+    sensors.publish(&topic("brooklet"), malformed::frame_of_a_bad_window());
     sensors.settle();
 
-    let n = bad.len() as u64;
-    let counts = watcher.wait_counts(|counts| counts.get("messages_decoded") >= n);
-    let counts = if counts.get("messages") < 2 * n {
-        watcher.wait_counts(|counts| counts.get("messages") >= 2 * n)
-    } else {
-        counts
-    };
+    let (refused, decoded) = (bad.len() + 1, good + 1 + frames.len());
+    let all = (refused + decoded) as u64;
+    let counts = watcher.wait_counts(|counts| counts.get("messages") >= all && counts.is_complete());
     counts.assert_complete();
-    assert_eq!((counts.get("readings_used"), counts.get("messages_refused")), (n, n), "{counts:?}");
-    for (reason, _) in &bad {
-        let expected = bad.iter().filter(|(other, _)| other == reason).count() as u64;
-        assert_eq!(counts.refused(reason), expected, "{reason}: {counts:?}");
-        assert!(agent.lines(&format!("reason=\"{reason}\"")).len() <= 3, "{reason}: the log is flooded");
-        agent.line(&format!("reason=\"{reason}\""));
+    assert_eq!(
+        ["messages_refused", "messages_decoded", "readings_non_finite", "readings_used", "messages"]
+            .map(|name| counts.get(name)),
+        [refused, decoded, 2 + frames.len(), good + 1, refused + decoded].map(|n| n as u64),
+        "{counts:?}"
+    );
+    let mut reasons = BTreeMap::from([("bad_window", 1)]);
+    bad.iter().for_each(|one| *reasons.entry(one.reason.as_str()).or_insert(0) += 1);
+    for (reason, times) in reasons {
+        assert_eq!(counts.refused(reason), times, "{reason}: {counts:?}");
+        let told = agent.lines(&format!("reason=\"{reason}\"")).len();
+        assert!((1..=10).contains(&told), "{reason} is told {told} times");
     }
     assert!(agent.is_running());
+    // What is published is JSON without a number that is none, or one of two words.
+    let own = watcher.seen();
+    assert!(own.iter().any(|message| message.topic.starts_with("brooklet/gw/score/")));
+    for message in &own {
+        let mut found = Vec::new();
+        match serde_json::from_str::<Value>(&message.payload) {
+            Ok(json) => nulls(&json, "", &mut found),
+            Err(_) => assert!(["online", "offline"].contains(&message.payload.as_str()), "{message:?}"),
+        }
+        assert!(found.is_empty(), "{found:?} in {message:?}");
+    }
     // Refused is dealt with: nothing comes again.
     agent::stop(&mut agent);
     watcher.forget();
-    let mut agent = agent::start(agent::watching(&broker, "sensors/#", state.path()));
-    sensors.publish("sensors/boiler", signal::json(bad.len(), &(0..0)));
+    let mut agent = agent::start(agent::configured(&config, folder.path(), state.path()));
+    sensors.publish("sensors/boiler", signal::json(good, &(0..0)));
     let counts = watcher.wait_used(1);
     assert_eq!(counts.get("messages"), 1, "{counts:?}");
     agent::stop(&mut agent);

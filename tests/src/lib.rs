@@ -7,6 +7,7 @@
 //! client   publishes readings, watches alerts   signal  readings with and without faults
 //! build    programs under test                  qemu    firmware on an emulated board
 //! board    a device of its own mind on a line over TCP
+//! malformed payloads that no decoder takes, and why
 //! ```
 //! Nothing here sleeps to let something happen: everything waits for a condition, with a deadline. What fails says
 //! what it waited for, and prints the logs of the processes it had started.
@@ -18,6 +19,7 @@ pub mod broker;
 pub mod build;
 pub mod child;
 pub mod client;
+pub mod malformed;
 pub mod qemu;
 pub mod record;
 pub mod signal;

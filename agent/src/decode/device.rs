@@ -11,9 +11,14 @@ use crate::reading::Timestamp;
 /// Kinds of messages that this version knows are fewer.
 const KINDS: u8 = 32;
 
+/// Bytes of the shortest frame: its number, the message's kind, the checksum. Four zeros would pass for the checksum of
+/// nothing.
+const SHORTEST: usize = 6;
+
 /// False for text, which has no control characters behind its first letter: a cheap look before the checksum.
 pub(super) fn may_be(payload: &[u8]) -> bool {
     match payload {
+        _ if payload.len() < SHORTEST => false,
         // The sequence number is one byte, then comes the kind.
         [0..=0x7f, kind, ..] => *kind < KINDS && !kind.is_ascii_whitespace(),
         [first, ..] => *first >= 0x80,

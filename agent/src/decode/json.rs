@@ -13,6 +13,7 @@ use super::{MAX_DEPTH, Refusal};
 pub(super) enum Token<'a> {
     Null,
     Bool(bool),
+    /// May be NaN or infinite.
     Number(f64),
     Text(Text<'a>),
     Object,
@@ -90,7 +91,7 @@ impl<'a> Reader<'a> {
             Some(b'f') => self.word("false", Token::Bool(false)),
             Some(b'n') if self.rest().starts_with("null") => self.word("null", Token::Null),
             Some(b'-' | b'0'..=b'9') => self.number(),
-            _ => Err(self.not_a_value()),
+            _ => self.non_finite(),
         }
     }
 
@@ -161,14 +162,11 @@ impl<'a> Reader<'a> {
     fn number(&mut self) -> Result<Token<'a>, Refusal> {
         match scan(self.text, self.at) {
             Some(number) if number.is_json => {
-                if !number.value.is_finite() {
-                    return Err(Refusal::NonFinite);
-                }
                 self.at = number.end;
                 Ok(Token::Number(number.value))
             }
             Some(_) => Err(self.wrong()),
-            None => Err(self.not_a_value()),
+            None => self.non_finite(),
         }
     }
 
@@ -213,14 +211,18 @@ impl<'a> Reader<'a> {
         Refusal::NotJson { at: self.at }
     }
 
-    /// JSON has no NaN, but many encoders write it: that deserves its own name.
-    fn not_a_value(&self) -> Refusal {
+    /// JSON has no NaN and no infinity, but many encoders write them. They are read, so that one broken sensor does not
+    /// silence the others of its message; whoever takes the number sees that it is none.
+    fn non_finite(&mut self) -> Result<Token<'a>, Refusal> {
         let rest = self.rest();
-        let rest = rest.strip_prefix('-').unwrap_or(rest);
-        if ["NaN", "nan", "Infinity", "inf"].iter().any(|word| rest.starts_with(word)) {
-            Refusal::NonFinite
-        } else {
-            self.wrong()
+        let unsigned = rest.strip_prefix('-').unwrap_or(rest);
+        let after = ["NaN", "nan", "Infinity", "inf"].iter().find_map(|word| unsigned.strip_prefix(word));
+        match after {
+            Some(after) if !after.starts_with(|c: char| c.is_alphanumeric() || c == '_') => {
+                self.at = self.text.len() - after.len();
+                Ok(Token::Number(f64::NAN))
+            }
+            _ => Err(self.wrong()),
         }
     }
 }
@@ -391,9 +393,18 @@ mod tests {
     }
 
     #[test]
-    fn non_finite_numbers_have_their_own_name() {
-        for document in ["NaN", "[-Infinity]", "{\"a\":Infinity}", "[nan", "-inf", "1e999", "-1e999"] {
-            assert_eq!(skim(document), Err(Refusal::NonFinite), "{document}");
+    fn numbers_that_are_not_finite_are_read() {
+        for number in ["NaN", "-NaN", "nan", "Infinity", "-Infinity", "inf", "-inf", "1e999", "-1e999"] {
+            for document in [number.to_owned(), format!("[1,{number} ]"), format!("{{\"a\":{number}}}")] {
+                assert_eq!(skim(&document), Ok(()), "{document}");
+            }
+            let Ok(Token::Number(value)) = Reader::new(number).value() else { panic!("{number}") };
+            assert!(!value.is_finite());
+        }
+        for document in
+            ["[nan", "NaNs", "[nan0]", "inf_x", "-", "- NaN", "--NaN", "+NaN", "NAN", "Inf", "infinity"]
+        {
+            assert!(matches!(skim(document), Err(Refusal::NotJson { .. })), "{document}");
         }
         assert_eq!(skim("[1, nil]"), Err(Refusal::NotJson { at: 4 }));
     }

@@ -5,7 +5,8 @@
 //!         -> checksum    -> a device's message
 //! ```
 //!
-//! A payload is read as a whole or refused as a whole, under a name that is counted. Whatever the payload,
+//! A payload is read as a whole or refused as a whole, under a name that is counted; only a number that is not finite
+//! is left out and counted by itself, where others stand beside it. Whatever the payload,
 //! that takes time in proportion to its length and at most about 1 MiB of memory, and with a warm
 //! [`Readings`] no allocation.
 
@@ -156,7 +157,7 @@ impl Decoder {
     fn read(&self, payload: &[u8], out: &mut Readings) -> Result<(), Refusal> {
         if let Some(message) = self.frame(payload) {
             device::readings(&message?.1, out)?;
-            return if out.is_empty() { Err(Refusal::NoNumber) } else { Ok(()) };
+            return found(out);
         }
         if payload.len() > MAX_PAYLOAD {
             return Err(Refusal::TooLarge { bytes: payload.len() });
@@ -171,7 +172,16 @@ impl Decoder {
             Self::Json(plan) => plan.decode(text, out)?,
             Self::Brooklet => return Err(Refusal::NoNumber),
         }
-        if out.is_empty() { Err(Refusal::NoNumber) } else { Ok(()) }
+        found(out)
+    }
+}
+
+/// A payload without a single reading is refused.
+fn found(out: &Readings) -> Result<(), Refusal> {
+    match (out.is_empty(), out.non_finite()) {
+        (false, _) => Ok(()),
+        (true, 0) => Err(Refusal::NoNumber),
+        (true, _) => Err(Refusal::NonFinite),
     }
 }
 
@@ -283,6 +293,32 @@ mod tests {
         assert_eq!(listed(&out), [("", None, 2.0)]);
     }
 
+    /// Whether a text that serde_json refuses may still be one of ours: NaN, infinity, a number out of range.
+    fn beyond_json(text: &str) -> bool {
+        let lower = text.to_ascii_lowercase();
+        let out_of_range = |error: serde_json::Error| error.to_string().starts_with("number out of range");
+        lower.contains("nan")
+            || lower.contains("inf")
+            || serde_json::from_str::<serde_json::Value>(text).is_err_and(out_of_range)
+    }
+
+    #[test]
+    fn what_is_not_finite_does_not_silence_the_others() {
+        for (json, left) in [
+            (r#"{"a":NaN,"b":1,"c":-Infinity,"d":[2,1e999]}"#, 3),
+            (r#"[1e39,1]"#, 1),
+            (r#"[{"bn":"x","n":"a","v":NaN},{"n":"b","v":1}]"#, 1),
+            (r#"{"ts":NaN,"a":1}"#, 1),
+        ] {
+            let (out, done) = decoded(json);
+            assert_eq!((done, out.non_finite()), (Ok(()), left), "{json}");
+            assert!(!out.is_empty() && out.iter().all(|reading| reading.value.is_finite()), "{json}");
+        }
+        let plan = JsonPlan::new(vec![Field::new("a", "/a"), Field::new("b", "/b")], None).expect("a plan");
+        let (out, _) = decoded_by(&Decoder::Json(plan), br#"{"a":NaN,"b":1,"x":Infinity}"#);
+        assert_eq!((listed(&out), out.non_finite()), (vec![("b", None, 1.0)], 1));
+    }
+
     /// Damages valid payloads in every way that comes to mind; whatever comes out must keep its promises.
     #[test]
     fn damaged_payloads_never_panic() {
@@ -331,7 +367,8 @@ mod tests {
             if let Ok(text) = std::str::from_utf8(&payload) {
                 let strict = serde_json::from_str::<serde_json::Value>(text).is_ok();
                 match json::skim(text) {
-                    Ok(()) => assert!(strict, "{text}"),
+                    // Ours also reads the words for what is not finite.
+                    Ok(()) => assert!(strict || beyond_json(text), "{text}"),
                     Err(Refusal::NotJson { .. }) => assert!(!strict, "{text}"),
                     Err(_) => {}
                 }

@@ -392,7 +392,6 @@ mod tests {
         for (json, name) in [
             (r#"{"v":1,"x":{"a":1,"a":2}}"#, "duplicate_key"),
             (r#"{"v":1,"x":[[[[[[[[1]]]]]]]]}"#, "too_deep"),
-            (r#"{"v":1,"x":1e999}"#, "non_finite"),
             (r#"{"v":1,"x":}"#, "not_json"),
             (r#"{"v":1}}"#, "not_json"),
         ] {

@@ -17,6 +17,7 @@ pub struct Readings {
     entries: Vec<Entry>,
     names: String,
     skipped: u32,
+    non_finite: u32,
     rows: usize,
     row_start: usize,
     /// Readings in the row before: where its rows look alike, an array's names are stored once.
@@ -73,6 +74,7 @@ impl Readings {
             entries: Vec::new(),
             names: String::new(),
             skipped: 0,
+            non_finite: 0,
             rows: 0,
             row_start: 0,
             stride: 0,
@@ -103,6 +105,12 @@ impl Readings {
         self.skipped
     }
 
+    /// How many numbers were NaN, infinite or beyond the range of an `f32`: readings that nobody gets to see.
+    #[must_use]
+    pub fn non_finite(&self) -> u32 {
+        self.non_finite
+    }
+
     /// The readings in the order of the payload.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Reading<'_>> {
         self.entries.iter().map(|entry| Reading {
@@ -117,6 +125,7 @@ impl Readings {
         self.entries.clear();
         self.names.clear();
         self.skipped = 0;
+        self.non_finite = 0;
         self.rows = 0;
         self.row_start = 0;
         self.stride = 0;
@@ -162,9 +171,12 @@ impl Readings {
         done
     }
 
-    /// Adds a reading of a channel.
+    /// Adds a reading of a channel, or counts it if it is not finite.
     pub(super) fn push_named(&mut self, channel: &str, value: f64) -> Result<(), Refusal> {
-        let value = narrow(value)?;
+        let Some(value) = narrow(value) else {
+            self.non_finite = self.non_finite.saturating_add(1);
+            return Ok(());
+        };
         if self.entries.len() - self.row_start >= MAX_FIELDS {
             return Err(Refusal::TooManyFields);
         }
@@ -304,9 +316,8 @@ impl Readings {
 
 /// The number as learners take it.
 #[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is the purpose; the result is checked")]
-fn narrow(value: f64) -> Result<f32, Refusal> {
-    let value = value as f32;
-    if value.is_finite() { Ok(value) } else { Err(Refusal::NonFinite) }
+fn narrow(value: f64) -> Option<f32> {
+    Some(value as f32).filter(|value| value.is_finite())
 }
 
 fn name_of(names: &str, entry: Entry) -> &str {
@@ -396,9 +407,11 @@ mod tests {
         assert_eq!(refused, Refusal::StringTooLong);
         assert!(out.names.len() <= MAX_NAMES);
 
+        out.clear();
         for value in [f64::NAN, f64::INFINITY, 1e39, -1e39] {
-            assert_eq!(out.push_named("", value), Err(Refusal::NonFinite));
+            assert_eq!(out.push_named("", value), Ok(()));
         }
+        assert_eq!((out.len(), out.non_finite()), (0, 4));
     }
 
     #[test]

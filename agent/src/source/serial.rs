@@ -139,7 +139,7 @@ impl Reader {
             }
             Err(error) => {
                 self.ledger.add(Count::Messages, 1);
-                self.ledger.refuse_message(&self.plan.name, &Refusal::Frame(error));
+                self.ledger.refuse_message(&self.plan.name, b"", &Refusal::Frame(error));
             }
         }
     }

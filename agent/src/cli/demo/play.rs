@@ -106,9 +106,7 @@ impl<F: Fn(&Alert)> Show<F> {
 
 /// Every reading has met its fate.
 fn settled(ledger: &Ledger) -> bool {
-    let fates = [Count::Used, Count::Late, Count::Duplicate, Count::Future, Count::NonFinite, Count::OverCap];
-    let fates: u64 = fates.iter().map(|count| ledger.get(*count)).sum();
-    fates + ledger.get(Count::Unwatched) == ledger.get(Count::Readings)
+    ledger.totals().missing().readings == 0
 }
 
 async fn until(condition: impl Fn() -> bool) -> Result<(), Problem> {
