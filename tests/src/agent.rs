@@ -124,10 +124,10 @@ pub fn refused(mut command: Command) -> (Option<i32>, String) {
 fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
-        // target/<profile>/deps/it-0123
+        // target/<profile>/deps/it-0123, or target/<profile>/prove
         let me = std::env::current_exe().expect("this test's own path");
-        let mut parents = me.ancestors().skip(2);
-        let profile = parents.next().and_then(Path::file_name).and_then(|name| name.to_str());
+        let folder = me.ancestors().skip(1).find(|folder| !folder.ends_with("deps"));
+        let profile = folder.and_then(Path::file_name).and_then(|name| name.to_str());
         let profile = profile.filter(|profile| *profile != "debug").unwrap_or("dev");
         let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         build::executable(&top, "brooklet", &["--package", "brooklet", "--profile", profile])

@@ -24,6 +24,12 @@ log_type information
 log_type subscribe
 user root
 ";
+/// What the documentation recommends besides, and what only matters on a machine that runs for long.
+const SHIPPED: &str = "\
+autosave_interval 30
+message_size_limit 262144
+persistent_client_expiration 7d
+";
 /// Says that mosquitto listens.
 const READY: &str = " running";
 
@@ -41,6 +47,13 @@ impl Broker {
     #[must_use]
     pub fn start() -> Self {
         Self::start_with(|_| "allow_anonymous true\n".to_owned())
+    }
+
+    /// A broker with the settings that the documentation tells users to take, but open to everyone on this machine;
+    /// `more` is added to them.
+    #[must_use]
+    pub fn start_as_shipped(more: &str) -> Self {
+        Self::start_with(|_| format!("allow_anonymous true\n{SHIPPED}{more}"))
     }
 
     /// A broker whose listener on [`port`](Self::port) has the settings that `listener` returns, given a folder for
@@ -97,7 +110,12 @@ impl Broker {
         assert!(self.child.wait(PATIENCE).success(), "mosquitto did not stop well");
     }
 
-    /// Starts it again after [`stop`](Self::stop), on the same ports, with what it remembers.
+    /// Kills it, as a power cut would: what it did not save is gone.
+    pub fn kill(&mut self) {
+        self.child.kill();
+    }
+
+    /// Starts it again after [`stop`](Self::stop) or [`kill`](Self::kill), on the same ports, with what it remembers.
     pub fn start_again(&mut self) {
         self.child = launch(self.folder.path());
     }

@@ -100,6 +100,17 @@ impl Child {
         line.split_whitespace().next().and_then(|size| size.parse().ok()).expect("a number")
     }
 
+    /// The bytes that it caused to be written to a disk.
+    ///
+    /// # Panics
+    /// If there is no such process any more.
+    #[must_use]
+    pub fn written(&self) -> u64 {
+        let io = std::fs::read_to_string(format!("/proc/{}/io", self.process.id())).expect("a process");
+        let line = io.lines().find_map(|line| line.strip_prefix("write_bytes: ")).expect("its bytes");
+        line.parse().expect("a number")
+    }
+
     /// True if it has not ended.
     ///
     /// # Panics
