@@ -1,26 +1,92 @@
-//! At the start: what the journal tells is repeated, told where that is still to be done, and stored.
+//! At the start: what an earlier run left is taken up. What the journal tells is repeated, told where that is still to be done, and stored.
 
 use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
+use tokio::sync::mpsc;
 use tracing::{info, warn};
 
-use crate::check::Plan;
-use crate::commit::{Batch, Committer};
+use crate::check::{Durability, Plan};
+use crate::commit::{Batch, Committer, Parts};
 use crate::ledger::{Count, Ledger};
-use crate::store::{Checkpoints, Store};
+use crate::sink::Topics;
+use crate::sink::compose::Composer;
+use crate::sink::outbox::{Outbox, Outgoing};
+use crate::store::{Checkpoints, Restored, Store, Vitals};
 use crate::worker::Worker;
 
 /// Channels at once on their way to the disk.
 const CHUNK: usize = 64;
+
+/// What is kept, and what keeps it.
+pub(crate) struct State {
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) vitals: Arc<Vitals>,
+    pub(crate) committer: Committer,
+    pub(crate) checkpoints: Option<Checkpoints>,
+    pub(crate) restored: Arc<Restored>,
+}
+
+impl State {
+    /// Takes up what an earlier run left in the store, if there is one.
+    pub(crate) fn take_up(
+        plan: &Arc<Plan>,
+        store: Option<Store>,
+        topics: &Topics,
+        lines: Vec<mpsc::Sender<Vec<u8>>>,
+        ledger: &Arc<Ledger>,
+    ) -> io::Result<Self> {
+        let gateway = &plan.gateway;
+        let disk = store.as_ref().map(|store| store.disk.clone());
+        let vitals = Arc::new(Vitals::new(disk.clone(), gateway.card_endurance));
+        let outbox = Arc::new(Outbox::new(gateway.outbox_bytes, plan.broker.max_packet_bytes));
+        let mut number = 0;
+        let mut segment = 0;
+        if let Some(store) = &store {
+            let left = store.left.messages.iter().map(|(number, message)| Outgoing::left(*number, message));
+            outbox.push(left, ledger);
+            for (topic, payload) in &store.left.firing {
+                outbox.set_firing(topic.clone(), Some(payload.clone()));
+            }
+            number = store.left.messages.last().map_or(0, |(number, _)| number + 1);
+            let marked = store.marks.iter().map(|mark| mark.segment).max().unwrap_or(0);
+            segment = store.segments()?.last().map_or(0, |last| last + 1).max(marked);
+        }
+        let restored = Arc::new(store.as_ref().map(Store::restored).unwrap_or_default());
+        let journal = disk.clone().filter(|_| gateway.durability == Durability::Journal);
+        let told = store.as_ref().map(|store| store.told.clone());
+        let parts = Parts {
+            disk: journal,
+            segment,
+            told,
+            number,
+            composer: Composer { topics: topics.clone(), events: plan.publish.events },
+            outbox: outbox.clone(),
+            lines,
+            ledger: ledger.clone(),
+            vitals: vitals.clone(),
+            sync_every: gateway.sync,
+        };
+        let mut committer = Committer::new(parts, Instant::now());
+        let mut checkpoints = store.as_ref().map(|store| {
+            let (models, marks) = (store.models.clone(), store.marks);
+            let (every, budget) = (gateway.checkpoint, gateway.checkpoint_bytes_a_day);
+            Checkpoints::new(store.disk.clone(), models, vitals.clone(), marks, every, budget)
+        });
+        if let (Some(store), Some(checkpoints)) = (&store, &mut checkpoints) {
+            recover(plan, store, &mut committer, checkpoints, ledger)?;
+        }
+        Ok(Self { outbox, vitals, committer, checkpoints, restored })
+    }
+}
 
 /// Repeats the journal, if there is one, from the state of the last checkpoints, and writes what came of it to both
 /// generations.
 ///
 /// # Errors
 /// What the disk reports: the journal is left as it is.
-pub(crate) fn recover(
+fn recover(
     plan: &Arc<Plan>,
     store: &Store,
     committer: &mut Committer,
@@ -67,3 +133,7 @@ pub(crate) fn recover(
     }
     checkpoints.failure().map_or(Ok(()), |failure| Err(io::Error::other(failure)))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop where it fails")]
+mod tests;

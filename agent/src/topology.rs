@@ -17,19 +17,18 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
 use tracing::{debug, error, info};
 
-use crate::check::{Durability, Plan};
-use crate::commit::{Batch, Committer, Parts};
+use crate::check::Plan;
+use crate::commit::{Batch, Committer};
 use crate::ledger::Ledger;
 use crate::mqtt::{MqttError, Options, Will};
-use crate::recovery;
+use crate::recovery::State;
 use crate::router::{Job, Queues, Router, Stream};
 use crate::sink::Topics;
-use crate::sink::compose::Composer;
 use crate::sink::mqtt::{MqttSink, OFFLINE};
-use crate::sink::outbox::{Outbox, Outgoing};
+use crate::sink::outbox::Outbox;
 use crate::source::mqtt::MqttSource;
 use crate::source::serial::SerialSource;
-use crate::store::{Call, Checkpoints, Chunk, Restored, Store, Vitals};
+use crate::store::{Call, Checkpoints, Chunk, Store};
 use crate::worker::Worker;
 
 /// Messages on their way to one worker.
@@ -110,7 +109,7 @@ impl Agent {
         let (commands, any_command) = (topics.commands(), format!("{}+/+", topics.commands()));
 
         let State { outbox, vitals, committer, checkpoints, restored } =
-            State::new(&plan, store, &topics, lines, &ledger).map_err(StartError::State)?;
+            State::take_up(&plan, store, &topics, lines, &ledger).map_err(StartError::State)?;
         let (calls_to, calls) =
             watch::channel(checkpoints.as_ref().map(Checkpoints::call).unwrap_or_default());
         let sink = MqttSink {
@@ -225,68 +224,6 @@ impl Threads {
 
 fn runtime() -> std::io::Result<Runtime> {
     Builder::new_current_thread().enable_all().build()
-}
-
-/// What is kept, and what keeps it.
-struct State {
-    outbox: Arc<Outbox>,
-    vitals: Arc<Vitals>,
-    committer: Committer,
-    checkpoints: Option<Checkpoints>,
-    restored: Arc<Restored>,
-}
-
-impl State {
-    /// Takes up what an earlier run left in the store, if there is one.
-    fn new(
-        plan: &Arc<Plan>,
-        store: Option<Store>,
-        topics: &Topics,
-        lines: Vec<mpsc::Sender<Vec<u8>>>,
-        ledger: &Arc<Ledger>,
-    ) -> std::io::Result<Self> {
-        let gateway = &plan.gateway;
-        let disk = store.as_ref().map(|store| store.disk.clone());
-        let vitals = Arc::new(Vitals::new(disk.clone(), gateway.card_endurance));
-        let outbox = Arc::new(Outbox::new(gateway.outbox_bytes, plan.broker.max_packet_bytes));
-        let mut number = 0;
-        let mut segment = 0;
-        if let Some(store) = &store {
-            let left = store.left.messages.iter().map(|(number, message)| Outgoing::left(*number, message));
-            outbox.push(left, ledger);
-            for (topic, payload) in &store.left.firing {
-                outbox.set_firing(topic.clone(), Some(payload.clone()));
-            }
-            number = store.left.messages.last().map_or(0, |(number, _)| number + 1);
-            let marked = store.marks.iter().map(|mark| mark.segment).max().unwrap_or(0);
-            segment = store.segments()?.last().map_or(0, |last| last + 1).max(marked);
-        }
-        let restored = Arc::new(store.as_ref().map(Store::restored).unwrap_or_default());
-        let journal = disk.clone().filter(|_| gateway.durability == Durability::Journal);
-        let told = store.as_ref().map(|store| store.told.clone());
-        let parts = Parts {
-            disk: journal,
-            segment,
-            told,
-            number,
-            composer: Composer { topics: topics.clone(), events: plan.publish.events },
-            outbox: outbox.clone(),
-            lines,
-            ledger: ledger.clone(),
-            vitals: vitals.clone(),
-            sync_every: gateway.sync,
-        };
-        let mut committer = Committer::new(parts, Instant::now());
-        let mut checkpoints = store.as_ref().map(|store| {
-            let (models, marks) = (store.models.clone(), store.marks);
-            let (every, budget) = (gateway.checkpoint, gateway.checkpoint_bytes_a_day);
-            Checkpoints::new(store.disk.clone(), models, vitals.clone(), marks, every, budget)
-        });
-        if let (Some(store), Some(checkpoints)) = (&store, &mut checkpoints) {
-            recovery::recover(plan, store, &mut committer, checkpoints, ledger)?;
-        }
-        Ok(Self { outbox, vitals, committer, checkpoints, restored })
-    }
 }
 
 /// What the commit is asked for.

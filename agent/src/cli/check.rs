@@ -101,7 +101,7 @@ mod tests {
             summary(&plan),
             "gateway  g\n\
              broker   [::1]:1883 (no TLS, anonymous), client brooklet-g\n\
-             state    /s\n\
+             state    /s (a power cut costs what was learnt in the last 300 s)\n\
              stream   sensors/{device}/#: sensors/+/# -> every number\n\
              task     anomaly: anomaly on sensors/{device}/#\n"
         );

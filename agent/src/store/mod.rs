@@ -13,6 +13,8 @@ mod disk;
 pub mod journal;
 mod models;
 mod record;
+#[cfg(test)]
+pub(crate) mod simulated;
 pub(crate) mod told;
 mod vitals;
 

@@ -1,0 +1,378 @@
+//! Crashes at any operation of the disk: the agent's own parts, without threads, on a simulated disk, against a run that
+//! nothing disturbed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use brooklet_core::rng::Rng;
+
+use super::*;
+use crate::alert::{Alert, Change};
+use crate::check;
+use crate::device::Saved;
+use crate::reading::{RawMessage, Timestamp};
+use crate::router::{Job, Queues, Router, Stream};
+use crate::store::simulated::{Fault, Simulated};
+use crate::worker::Finding;
+
+/// Seeds of the short form; `BROOKLET_SEEDS` asks for more.
+const SEEDS: u64 = 60;
+const DEVICES: usize = 5;
+/// Messages, one of each device in turn.
+const MESSAGES: usize = 1500;
+/// Messages at once, at most.
+const BATCH: usize = 24;
+/// Batches between two checkpoints, about.
+const ROUND: u64 = 7;
+
+fn plan(durability: &str) -> Arc<Plan> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("brooklet.toml");
+    let text = format!(
+        "[gateway]\nname = 'gw'\ndurability = '{durability}'\n[mqtt]\nurl = 'mqtt://localhost'\n\
+         [[stream]]\nname = 's'\ntopic = 'p/{{device}}'\npayload = 'json'\n\
+         [[task]]\nname = 't'\nwarm_up = 20\nthreshold = 1.0\n"
+    );
+    std::fs::write(&file, text).unwrap();
+    Arc::new(check::load_with(&file, []).unwrap())
+}
+
+/// One message of the stream: quiet, with bursts, each device's at another time.
+fn message(i: usize) -> RawMessage {
+    let (device, n) = (i % DEVICES, i / DEVICES);
+    let noise = (Rng::new(i as u64).uniform() * 10.0).round();
+    let burst = |from: usize| (from..from + 8).contains(&(n - device * 3));
+    let value = if n > 20 && burst(150) {
+        500.0
+    } else if n > 20 && burst(220) {
+        5e4
+    } else {
+        20.0
+    } + noise;
+    let time = 1_700_000_000 + n * 60;
+    RawMessage {
+        topic: format!("p/d{device}"),
+        payload: format!(r#"{{"ts":{time},"a":{value},"b":{}}}"#, noise / 2.0).into_bytes(),
+        received: Timestamp(time as i64 * 1000),
+        retained: false,
+        ack: None,
+    }
+}
+
+/// What can be seen of an agent from outside, and what came of it.
+#[derive(Debug, Default, PartialEq)]
+struct Result {
+    /// Id and state of each change of an alert.
+    told: BTreeSet<(String, String)>,
+    channels: BTreeMap<(String, String), Channel>,
+}
+
+/// What must be equal to the bit. Not the steps: a reading that comes again is one.
+#[derive(Debug, PartialEq)]
+struct Channel {
+    model: Vec<u8>,
+    last: Option<Timestamp>,
+    alerts: u64,
+    alert: Option<String>,
+}
+
+impl From<Saved> for Channel {
+    fn from(saved: Saved) -> Self {
+        let alert = saved.alert.map(|alert| alert.id);
+        Self { model: saved.snapshot, last: saved.last, alerts: saved.alerts, alert }
+    }
+}
+
+/// What the lives of an agent have in common.
+#[derive(Default)]
+struct World {
+    /// The first message that was not acknowledged.
+    next: usize,
+    /// Changes of alerts that an acknowledged message led to, and those that the broker got.
+    promised: BTreeSet<(String, String)>,
+    told: BTreeSet<(String, String)>,
+}
+
+/// One life of the agent. True if it saw the end.
+fn live(disk: &Simulated, plan: &Arc<Plan>, rng: &mut Rng, world: &mut World) -> bool {
+    let ledger = Arc::new(Ledger::default());
+    let Ok(store) = Store::on(Arc::new(disk.clone())) else { return false };
+    let topics = Topics::new("gw");
+    let Ok(mut state) = State::take_up(plan, Some(store), &topics, Vec::new(), &ledger) else { return false };
+    let (queue, mut jobs) = mpsc::channel(BATCH);
+    let queues = Queues::new(vec![queue]);
+    let mut router = Router::new(Stream::all(plan), queues, topics.commands(), 100, ledger.clone());
+    let mut worker = Worker::new(plan.clone(), ledger.clone(), state.restored.clone());
+    let checkpoints = state.checkpoints.as_mut().unwrap();
+    worker.begin_round(checkpoints.call());
+    let mut now = Instant::now();
+    while world.next < MESSAGES {
+        let count = (1 + rng.next_u64() as usize % BATCH).min(MESSAGES - world.next);
+        let mut findings = Vec::new();
+        for i in world.next..world.next + count {
+            router.deliver(message(i));
+            let job: Job = jobs.try_recv().unwrap();
+            worker.handle(&job, &mut findings);
+        }
+        let records = worker.told(&findings);
+        let entries = worker.take_entries();
+        let news = findings.iter().filter_map(|finding| match finding {
+            Finding::Alert(change, alert) if *change != Change::Updated => Some(name(alert)),
+            _ => None,
+        });
+        let news: Vec<_> = news.collect();
+        state.committer.take(Batch { entries, findings, records, jobs: Vec::new() }, now);
+        state.committer.commit(now);
+        if disk.is_off() {
+            return false;
+        }
+        // Acknowledged.
+        world.next += count;
+        world.promised.extend(news);
+        now += Duration::from_secs(1);
+        send(&state.outbox, rng.next_u64() % 6, &mut world.told);
+        if rng.next_u64() % ROUND == 0 {
+            let segment = state.committer.rotate(now);
+            checkpoints.begin(segment);
+            worker.begin_round(checkpoints.call());
+            save(checkpoints, &mut worker);
+            checkpoints.finish();
+        }
+    }
+    worker.begin_last_round(checkpoints.call());
+    checkpoints.begin_last();
+    save(checkpoints, &mut worker);
+    checkpoints.finish();
+    now += Duration::from_secs(60);
+    state.committer.finish(now);
+    send(&state.outbox, u64::MAX, &mut world.told);
+    state.committer.clean_up(now);
+    !disk.is_off()
+}
+
+fn save(checkpoints: &mut Checkpoints, worker: &mut Worker) {
+    loop {
+        let records = worker.next_records(4);
+        if records.is_empty() {
+            return;
+        }
+        checkpoints.save(&records);
+    }
+}
+
+fn name(alert: &Alert) -> (String, String) {
+    (alert.id.clone(), format!("{:?}", alert.state))
+}
+
+/// The broker takes some messages.
+fn send(outbox: &Outbox, count: u64, told: &mut BTreeSet<(String, String)>) {
+    for _ in 0..count {
+        let Some(message) = outbox.pop() else { return };
+        if let Ok(alert) = serde_json::from_slice::<Alert>(&message.payload)
+            && message.topic.contains("/event/")
+        {
+            told.insert(name(&alert));
+        }
+        outbox.done(&message);
+    }
+}
+
+/// Lives until the end, with these faults in its lives; then what is on the disk.
+fn run(
+    disk: &Simulated,
+    plan: &Arc<Plan>,
+    seed: u64,
+    mut faults: impl Iterator<Item = (Fault, u64, u64)>,
+) -> Result {
+    let (mut rng, mut world) = (Rng::new(seed), World::default());
+    let mut result = Result::default();
+    loop {
+        disk.power_on(faults.next());
+        if live(disk, plan, &mut rng, &mut world) {
+            break;
+        }
+        disk.cut();
+    }
+    let lost: Vec<_> = world.promised.difference(&world.told).collect();
+    assert!(lost.is_empty(), "seed {seed}: alerts lost {lost:?}");
+    result.told = world.told;
+    disk.cut();
+    disk.power_on(None);
+    Store::on(Arc::new(disk.clone()))
+        .unwrap()
+        .each(|device, channel, saved| {
+            result.channels.insert((device.to_string(), channel.to_string()), saved.into());
+        })
+        .unwrap();
+    result
+}
+
+fn undisturbed(plan: &Arc<Plan>) -> (Result, u64) {
+    let disk = Simulated::new(0, false);
+    let result = run(&disk, plan, 0, std::iter::empty());
+    disk.power_on(None);
+    live(&disk, plan, &mut Rng::new(0), &mut World::default());
+    assert_eq!(result.channels.len(), 2 * DEVICES);
+    assert!(result.told.len() > 2 * DEVICES, "{}", result.told.len());
+    (result, disk.operations())
+}
+
+fn seeds() -> u64 {
+    std::env::var("BROOKLET_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(SEEDS)
+}
+
+/// Crashes: at each operation once, as far as the seeds go, and a second time at random.
+fn crashes(seed: u64, operations: u64) -> impl Iterator<Item = (Fault, u64, u64)> {
+    let mut rng = Rng::new(seed ^ 0xc4a5);
+    let first = 1 + seed % operations;
+    let second = 1 + rng.next_u64() % operations;
+    [first, second].into_iter().map(|at| (Fault::Crash, at, 1))
+}
+
+#[test]
+fn a_crash_at_any_operation_changes_not_one_bit_and_loses_no_alert() {
+    let plan = plan("journal");
+    let (expected, operations) = undisturbed(&plan);
+    for seed in 0..seeds() {
+        let disk = Simulated::new(seed, false);
+        // Spread over all operations, however few seeds there are.
+        let result = run(&disk, &plan, seed, crashes(seed.wrapping_mul(0x9e37_79b9), operations));
+        assert!(result == expected, "seed {seed}: {}", difference(&result, &expected));
+    }
+}
+
+#[test]
+fn with_checkpoints_alone_a_crash_costs_what_was_learnt_since_and_no_alert() {
+    let plan = plan("checkpoint");
+    let (expected, operations) = undisturbed(&plan);
+    let mut differ = 0;
+    for seed in 0..seeds() {
+        let disk = Simulated::new(seed, false);
+        // That no alert is lost is checked on the way.
+        let result = run(&disk, &plan, seed, crashes(seed.wrapping_mul(0x9e37_79b9), operations));
+        let last = |result: &Result| result.channels.values().map(|channel| channel.last).collect::<Vec<_>>();
+        assert_eq!(last(&result), last(&expected), "seed {seed}");
+        differ += u64::from(result != expected);
+    }
+    assert!(differ > 0, "then it would be a journal");
+}
+
+#[test]
+fn a_disk_that_does_not_sync_is_found_out() {
+    let plan = plan("journal");
+    let (expected, operations) = undisturbed(&plan);
+    let differs = |seed: u64| {
+        let disk = Simulated::new(seed, true);
+        let crashes = crashes(seed.wrapping_mul(0x9e37_79b9), operations);
+        // What is damaged beyond use may also end in an error.
+        std::panic::catch_unwind(|| run(&disk, &plan, seed, crashes))
+            .map_or(true, |result| result != expected)
+    };
+    let found = (0..20).filter(|seed| differs(*seed)).count();
+    assert!(found > 10, "the test does not see what a lost sync does: {found} of 20");
+}
+
+#[test]
+fn a_disk_that_is_full_or_fails_for_a_while_costs_nothing_without_a_crash() {
+    let plan = plan("journal");
+    let (expected, operations) = undisturbed(&plan);
+    for seed in 0..seeds() / 2 {
+        let disk = Simulated::new(seed, false);
+        let mut rng = Rng::new(seed ^ 0xfa11);
+        // Not while it starts: then it does not.
+        let from = operations / 20 + rng.next_u64() % operations;
+        let count = 1 + rng.next_u64() % (operations / 4);
+        let fault = [Fault::Full, Fault::Broken, Fault::SyncFails][seed as usize % 3];
+        let result = run(&disk, &plan, seed, std::iter::once((fault, from, count)));
+        assert_eq!(result.told, expected.told, "seed {seed}: {fault:?} from {from} for {count}");
+    }
+}
+
+#[test]
+fn a_flipped_bit_is_seen_and_never_learnt() {
+    let plan = plan("journal");
+    let (expected, operations) = undisturbed(&plan);
+    for seed in 0..seeds() {
+        let disk = Simulated::new(seed, false);
+        run(&disk, &plan, seed, std::iter::empty());
+        disk.cut();
+        let file = ["models-a", "models-b", "outbox"][seed as usize % 3];
+        assert!(disk.flip(file));
+        disk.power_on(None);
+        let Ok(store) = Store::on(Arc::new(disk.clone())) else { continue };
+        let mut whole = 0;
+        store
+            .each(|device, channel, saved| {
+                let of = (device.to_string(), channel.to_string());
+                whole += usize::from(Channel::from(saved) == expected.channels[&of]);
+            })
+            .unwrap();
+        // The other generation has all of them.
+        assert_eq!(whole, expected.channels.len(), "seed {seed}, {file}");
+    }
+    let history = history(&plan);
+    for seed in 0..seeds() {
+        let disk = Simulated::new(seed, false);
+        let at = 1 + seed.wrapping_mul(0x9e37_79b9) % operations;
+        disk.power_on(Some((Fault::Crash, at, 1)));
+        live(&disk, &plan, &mut Rng::new(seed), &mut World::default());
+        disk.cut();
+        if !disk.flip("journal") {
+            continue;
+        }
+        disk.power_on(None);
+        let Ok(store) = Store::on(Arc::new(disk.clone())) else { continue };
+        let ledger = Arc::new(Ledger::default());
+        State::take_up(&plan, Some(store), &Topics::new("gw"), Vec::new(), &ledger).unwrap();
+        if ledger.get(Count::ReplayGaps) > 0 {
+            continue;
+        }
+        // What was learnt is what was learnt by some step of the run that nothing disturbed.
+        let check = |device: &_, channel: &_, saved: Saved| {
+            let known = &history[&(format!("{device} {channel}"), saved.steps)];
+            assert!(saved.snapshot == *known, "seed {seed}: {device} {channel} at {}", saved.steps);
+        };
+        Store::on(Arc::new(disk.clone())).unwrap().each(check).unwrap();
+    }
+}
+
+/// The models of a run that nothing disturbs, after each of their steps.
+fn history(plan: &Arc<Plan>) -> BTreeMap<(String, u64), Vec<u8>> {
+    let (queue, mut jobs) = mpsc::channel(1);
+    let mut router =
+        Router::new(Stream::all(plan), Queues::new(vec![queue]), "c".to_owned(), 100, Arc::default());
+    let mut worker = Worker::new(plan.clone(), Arc::default(), Arc::default());
+    let mut history = BTreeMap::new();
+    for i in 0..MESSAGES {
+        router.deliver(message(i));
+        worker.handle(&jobs.try_recv().unwrap(), &mut Vec::new());
+        // All of them: they change in a round that never ends.
+        worker.begin_last_round(crate::store::Call::default());
+        for record in worker.next_records(usize::MAX) {
+            let channel = format!("{} {}", record.device, record.channel);
+            history.insert((channel, record.saved.steps), record.saved.snapshot);
+        }
+    }
+    history
+}
+
+fn difference(result: &Result, expected: &Result) -> String {
+    let untold: Vec<_> = expected.told.difference(&result.told).collect();
+    let invented: Vec<_> = result.told.difference(&expected.told).collect();
+    let other: Vec<_> = expected
+        .channels
+        .iter()
+        .filter(|(name, channel)| result.channels.get(*name) != Some(channel))
+        .map(|(name, channel)| {
+            let has = result.channels.get(name);
+            (
+                name,
+                channel.last,
+                has.map(|has| (has.last, has.alerts, &has.alert)),
+                channel.alerts,
+                &channel.alert,
+            )
+        })
+        .collect();
+    format!("alerts untold {untold:?}, invented {invented:?}; channels {other:?}")
+}
