@@ -16,20 +16,20 @@ use crate::decode::{Readings, Refusal};
 /// Bytes of a text that came from outside and is kept to be shown.
 const SHOWN: usize = 256;
 
-/// Names of counters: from one line an arm, its place in the ledger and its name in the health message.
-macro_rules! counts {
-    ($($(#[$doc:meta])* $arm:ident = $name:literal),+ $(,)?) => {
-        /// What is counted.
+/// Names of what is counted or gauged: from one line an arm, its place in the ledger and its name in the status.
+macro_rules! names {
+    ($(#[$about:meta])* $kind:ident: $($(#[$doc:meta])* $arm:ident = $name:literal),+ $(,)?) => {
+        $(#[$about])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Count {
+        pub enum $kind {
             $($(#[$doc])* $arm),+
         }
 
-        impl Count {
+        impl $kind {
             /// All of them.
             pub const ALL: &'static [Self] = &[$(Self::$arm),+];
 
-            /// The name in the health message.
+            /// The name in the status.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$arm => $name),+ }
@@ -38,7 +38,18 @@ macro_rules! counts {
     };
 }
 
-counts! {
+names! {
+    /// What is so now, and may be otherwise later.
+    Gauge:
+    /// 1 while the broker has confirmed the subscriptions.
+    Receiving = "receiving",
+    /// 1 while the connection that publishes is up.
+    Publishing = "publishing",
+}
+
+names! {
+    /// What is counted.
+    Count:
     /// Messages and frames that came in.
     Messages = "messages",
     /// Messages whose payload was understood.
@@ -133,13 +144,18 @@ impl Count {
 #[derive(Debug)]
 pub struct Ledger {
     counts: [AtomicU64; Count::ALL.len()],
+    gauges: [AtomicU64; Gauge::ALL.len()],
     /// Reasons come from the decoders; there are few of them.
     refusals: Mutex<Refusals>,
 }
 
 impl Default for Ledger {
     fn default() -> Self {
-        Self { counts: std::array::from_fn(|_| AtomicU64::new(0)), refusals: Mutex::default() }
+        Self {
+            counts: std::array::from_fn(|_| AtomicU64::new(0)),
+            gauges: Default::default(),
+            refusals: Mutex::default(),
+        }
     }
 }
 
@@ -221,6 +237,17 @@ impl Ledger {
         self.counts[count as usize].load(Ordering::Acquire)
     }
 
+    /// Sets a gauge.
+    pub(crate) fn set(&self, gauge: Gauge, value: u64) {
+        self.gauges[gauge as usize].store(value, Ordering::Relaxed);
+    }
+
+    /// A gauge now.
+    #[must_use]
+    pub fn gauge(&self, gauge: Gauge) -> u64 {
+        self.gauges[gauge as usize].load(Ordering::Relaxed)
+    }
+
     /// Counts a message that is not understood; at times says so, and keeps it to be shown.
     pub(crate) fn refuse_message(&self, source: &str, payload: &[u8], refusal: &Refusal) {
         let reason = refusal.name();
@@ -266,8 +293,8 @@ impl Ledger {
 
     /// A message of each kind that was not understood, or not as a whole, by reason: not the newest, one that is in the log.
     #[must_use]
-    pub fn samples(&self) -> BTreeMap<&'static str, Sample> {
-        self.refusals().samples.clone()
+    pub fn samples(&self) -> BTreeMap<String, Sample> {
+        self.refusals().samples.iter().map(|(reason, one)| ((*reason).to_owned(), one.clone())).collect()
     }
 
     /// All counters now.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 #[cfg(feature = "embedded-broker")]
 use brooklet::cli::demo;
-use brooklet::cli::{check, eval, fit, replay, run, state};
+use brooklet::cli::{check, eval, fit, replay, run, state, status};
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
@@ -26,6 +26,7 @@ enum Command {
     Eval(eval::EvalArgs),
     Fit(fit::FitArgs),
     State(state::StateArgs),
+    Status(status::StatusArgs),
     /// Check a configuration and say what it would do.
     Check {
         /// The configuration file.
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         Command::Eval(args) => eval::run(&args),
         Command::Fit(args) => fit::run(&args),
         Command::State(args) => state::run(&args),
+        Command::Status(args) => status::run(&args),
         Command::Check { config, json } => check::run(&config, json),
     }
 }

@@ -19,6 +19,7 @@ use tracing::{debug, error, info};
 
 use crate::check::Plan;
 use crate::commit::{Batch, Committer};
+use crate::health::Health;
 use crate::ledger::Ledger;
 use crate::mqtt::{MqttError, Options, Will};
 use crate::recovery::State;
@@ -28,6 +29,7 @@ use crate::sink::mqtt::{MqttSink, OFFLINE};
 use crate::sink::outbox::Outbox;
 use crate::source::mqtt::MqttSource;
 use crate::source::serial::SerialSource;
+use crate::status::StatusServer;
 use crate::store::{Call, Checkpoints, Chunk, Store};
 use crate::worker::Worker;
 
@@ -105,24 +107,32 @@ impl Agent {
         let (queues, jobs): (Vec<_>, Vec<_>) = (0..plan.gateway.workers).map(|_| mpsc::channel(JOBS)).unzip();
         let queues = Queues::new(queues);
         let (lines, down): (Vec<_>, Vec<_>) = plan.serials.iter().map(|_| mpsc::channel(DOWN)).unzip();
-        let mut threads = Threads::new(plan.gateway.workers + plan.serials.len() + 4);
+        let mut threads = Threads::new(plan.gateway.workers + plan.serials.len() + 5);
         let (commands, any_command) = (topics.commands(), format!("{}+/+", topics.commands()));
 
+        let asked_at = store.as_ref().map(|_| plan.gateway.state_dir.clone());
         let State { outbox, vitals, committer, checkpoints, restored } =
             State::take_up(&plan, store, &topics, lines, &ledger).map_err(StartError::State)?;
         let (calls_to, calls) =
             watch::channel(checkpoints.as_ref().map(Checkpoints::call).unwrap_or_default());
+        let health = Health::new(&plan.gateway.name, ledger.clone()).with("state", move || vitals.report());
+        let health = Arc::new(health);
         let sink = MqttSink {
             options: egress,
             topics,
             outbox: outbox.clone(),
             ledger: ledger.clone(),
-            vitals,
+            health: health.clone(),
             health_every: plan.gateway.health,
             longest: broker.max_packet_bytes,
         };
         let runtime = runtime()?;
         threads.spawn("sink".to_owned(), move || runtime.block_on(sink.run()))?;
+        if let Some(folder) = asked_at {
+            let status = StatusServer { folder, health, stop: stopping.clone() };
+            let runtime = self::runtime()?;
+            threads.spawn("status".to_owned(), move || runtime.block_on(status.run()))?;
+        }
         let runtime = self::runtime()?;
         threads.spawn("commit".to_owned(), move || runtime.block_on(commit(committer, batches, outbox)))?;
         let (rotate, workers, every) = (batches_to.clone(), plan.gateway.workers, plan.gateway.checkpoint);

@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Output;
 use std::time::Instant;
 
 use brooklet_tests::agent;
@@ -105,7 +106,8 @@ fn a_password_from_a_file_is_taken_and_a_wrong_one_refused_until_the_broker_know
     let config = config(&broker.url(), "username = \"plant\"\npassword_file = \"password\"");
     let started = Instant::now();
     let mut command = agent::configured(&config, folder.path(), state.path());
-    let mut agent = Child::spawn("brooklet", &mut command);
+    // Everything that the agent and its libraries have to say.
+    let mut agent = Child::spawn("brooklet", command.env("RUST_LOG", "trace"));
 
     for part in ["source::mqtt: ", "sink::mqtt: "] {
         let line = agent.line(&format!("WARN brooklet::{part}"));
@@ -123,6 +125,13 @@ fn a_password_from_a_file_is_taken_and_a_wrong_one_refused_until_the_broker_know
     let attempts = broker.child().lines(refusal).len();
     let most = 2 * (2 + (started.elapsed().as_millis() / 10).checked_ilog2().unwrap_or(0) as usize);
     assert!(attempts <= most, "{attempts} attempts in {:?}, {most} allowed", started.elapsed());
+    let folder_of_state = state.path().display().to_string();
+    let file = folder.path().join("brooklet.toml").display().to_string();
+    for arguments in [&["status", "--json", "--state-dir", &folder_of_state][..], &["check", &file]] {
+        let Output { stdout, stderr, .. } = agent::run(arguments);
+        let told = String::from_utf8([stdout, stderr].concat()).unwrap();
+        assert!(told.contains("gw") && !told.contains("hunter2"), "{told}");
+    }
     let secrets = agent.lines("hunter2");
     assert!(secrets.is_empty(), "{secrets:?}");
     assert!(agent.lines("refuses the user name").len() <= 2, "said once for each connection");

@@ -30,6 +30,7 @@ pub(crate) use resolve::no_level;
 pub use secret::Secret;
 pub use topic::{BadTopic, Captures, TopicPattern};
 
+use crate::config::Config;
 use tree::{Env, Tree};
 
 /// The broker unless one is named.
@@ -66,6 +67,20 @@ pub fn load_with(path: &Path, env: impl IntoIterator<Item = (String, String)>) -
     tree.expand(&env);
     tree.add_env(&env);
     finish(tree, &env, folder)
+}
+
+/// Reads a configuration's text and nothing else: no files, no environment. What it means is not looked at.
+///
+/// # Errors
+/// Everything that is wrong with keys and values.
+pub fn parse(text: &str) -> Result<Config, Problems> {
+    let mut tree = Tree::new();
+    tree.add_file("text", text);
+    tree.expand(&Env::new());
+    match read::config(&mut tree) {
+        Some(config) if tree.is_sound() => Ok(config),
+        _ => Err(tree.into_problems()),
+    }
 }
 
 /// The plan of `run --broker URL --topic FILTER ..` without a file: every number of those topics (`#` if there

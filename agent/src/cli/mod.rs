@@ -8,6 +8,7 @@ pub mod fit;
 pub mod replay;
 pub mod run;
 pub mod state;
+pub mod status;
 
 /// Exit codes: 0 is done.
 pub mod exit {

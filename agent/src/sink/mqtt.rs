@@ -13,10 +13,9 @@ use tracing::{error, info, warn};
 use super::Topics;
 use super::compose::{json, message};
 use super::outbox::{Outbox, Outgoing, Priority};
-use crate::ledger::{Count, Ledger};
+use crate::health::{Health, ONLINE};
+use crate::ledger::{Count, Gauge, Ledger};
 use crate::mqtt::{Backoff, Client, Event, Kind, NotTaken, Options, Outcome, STEADY};
-use crate::reading::Timestamp;
-use crate::store::Vitals;
 
 /// Messages submitted and not yet acknowledged.
 const IN_FLIGHT: usize = 50;
@@ -26,7 +25,6 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 /// How long it waits for the broker to close the connection.
 const GOODBYE: Duration = Duration::from_millis(500);
 
-pub(crate) const ONLINE: &str = "online";
 pub(crate) const OFFLINE: &str = "offline";
 
 /// Everything the sink needs.
@@ -35,7 +33,7 @@ pub(crate) struct MqttSink {
     pub(crate) topics: Topics,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) ledger: Arc<Ledger>,
-    pub(crate) vitals: Arc<Vitals>,
+    pub(crate) health: Arc<Health>,
     pub(crate) health_every: Duration,
     /// Longest packet that is sent, in bytes; the broker may want shorter ones.
     pub(crate) longest: u32,
@@ -49,12 +47,11 @@ struct Pump {
     client: Option<Client>,
     topics: Topics,
     ledger: Arc<Ledger>,
-    vitals: Arc<Vitals>,
+    health: Arc<Health>,
     /// Longest packet by the configuration.
     longest: u32,
     outbox: Arc<Outbox>,
     in_flight: VecDeque<(Outgoing, Acknowledged)>,
-    started: Instant,
 }
 
 /// The connection that the polling side has, if it has one.
@@ -74,11 +71,10 @@ impl MqttSink {
             client: None,
             topics: self.topics,
             ledger: self.ledger,
-            vitals: self.vitals,
+            health: self.health,
             longest: self.longest,
             outbox: self.outbox,
             in_flight: VecDeque::new(),
-            started: Instant::now(),
         };
         // Side by side on one thread, so that publishing never waits in the polling side. A poll is cut short only
         // when everything has been said.
@@ -175,21 +171,14 @@ impl Pump {
     }
 
     fn health(&mut self) {
-        let health = serde_json::json!({
-            "status": ONLINE,
-            "version": env!("CARGO_PKG_VERSION"),
-            "time": Timestamp::now().to_string(),
-            "uptime_seconds": self.started.elapsed().as_secs(),
-            "state": self.vitals.report(),
-            "counts": self.ledger.totals(),
-        });
-        self.push(json(self.topics.status(), &health, true, Priority::State));
+        self.push(json(self.topics.status(), &self.health.report(), true, Priority::State));
     }
 
     /// A connection began, or ended.
     fn linked(&mut self, link: Option<Link>) {
         self.again();
         self.client = None;
+        self.ledger.set(Gauge::Publishing, u64::from(link.is_some()));
         if let Some(Link { client, longest }) = link {
             self.client = Some(client);
             self.outbox.set_longest(longest.unwrap_or(u32::MAX).min(self.longest));

@@ -11,7 +11,7 @@ use tokio::sync::{Notify, watch};
 use tracing::{error, info, warn};
 
 use crate::decode::MAX_PAYLOAD;
-use crate::ledger::{Count, Ledger};
+use crate::ledger::{Count, Gauge, Ledger};
 use crate::mqtt::{Backoff, Client, Connection, Event, Kind, Message, Options, PacketId, STEADY};
 use crate::reading::{RawMessage, Timestamp};
 use crate::router::{Delivery, Router};
@@ -76,6 +76,7 @@ impl MqttSource {
                 }
             }
             self.ledger.add(Count::Disconnects, 1);
+            self.ledger.set(Gauge::Receiving, 0);
             let mut stop = self.stop.clone();
             tokio::select! {
                 () = tokio::time::sleep(backoff.next()) => {}
@@ -117,6 +118,7 @@ impl MqttSource {
                         }
                     }
                     self.ledger.add(Count::Subscribed, 1);
+                    self.ledger.set(Gauge::Receiving, 1);
                     info!(filters = self.filters.len(), "subscribed");
                 }
                 // After the call to stop, what still comes in is not taken: it stays with the broker.
