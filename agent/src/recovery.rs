@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use tracing::{info, warn};
 
-use crate::check::Plan;
+use crate::check::{ClockTrust, Plan};
+use crate::clock::Clock;
 use crate::commit::{Batch, Committer};
 use crate::ledger::{Count, Ledger};
 use crate::store::{Checkpoints, Store};
@@ -29,7 +30,9 @@ pub(crate) fn recover(
 ) -> io::Result<()> {
     // A ledger of its own: these channels are not followed yet, and their readings were counted before.
     let own = Arc::new(Ledger::default());
-    let mut worker = Worker::new(plan.clone(), own.clone(), Arc::new(store.restored()));
+    // What is repeated was judged when it came in.
+    let clock = Arc::new(Clock::new(ClockTrust::Trusted, own.clone()));
+    let mut worker = Worker::new(plan.clone(), own.clone(), clock, Arc::new(store.restored()));
     worker.begin_round(checkpoints.call());
     let mut findings = Vec::new();
     store.replay(|entry| worker.replay(entry, &mut findings))?;

@@ -18,9 +18,11 @@ use tokio::time::MissedTickBehavior;
 use tracing::{debug, error, info};
 
 use crate::check::{Durability, Plan};
+use crate::clock::Clock;
 use crate::commit::{Batch, Committer, Parts};
 use crate::ledger::Ledger;
 use crate::mqtt::{MqttError, Options, Will};
+use crate::reading::Timestamp;
 use crate::recovery;
 use crate::router::{Job, Queues, Router, Stream};
 use crate::sink::Topics;
@@ -93,6 +95,7 @@ impl Agent {
     pub fn start(plan: Plan, store: Option<Store>) -> Result<Self, StartError> {
         let plan = Arc::new(plan);
         let ledger = Arc::new(Ledger::default());
+        let clock = Arc::new(Clock::new(plan.gateway.clock, ledger.clone()));
         let topics = Topics::new(&plan.gateway.name);
         let broker = &plan.broker;
         let will = Will { topic: topics.status(), payload: OFFLINE };
@@ -119,6 +122,7 @@ impl Agent {
             outbox: outbox.clone(),
             ledger: ledger.clone(),
             vitals,
+            clock: clock.clone(),
             health_every: plan.gateway.health,
             longest: broker.max_packet_bytes,
         };
@@ -132,7 +136,7 @@ impl Agent {
             runtime.block_on(keep(checkpoints, chunks, rotate, calls_to, workers, every));
         })?;
         for (n, jobs) in jobs.into_iter().enumerate() {
-            let worker = Worker::new(plan.clone(), ledger.clone(), restored.clone());
+            let worker = Worker::new(plan.clone(), ledger.clone(), clock.clone(), restored.clone());
             let (batches, chunks, calls) = (batches_to.clone(), chunks_to.clone(), calls.clone());
             let runtime = self::runtime()?;
             threads.spawn(format!("worker {n}"), move || {
@@ -322,7 +326,7 @@ async fn work(
                 is_saving = !records.is_empty();
                 permit.send(if is_saving { Chunk::Records(records) } else { Chunk::Done });
             }
-            _ = moment.tick(), if worker.has_links() => worker.tick(&mut findings),
+            _ = moment.tick(), if worker.is_waiting() => worker.tick(Timestamp::now(), &mut findings),
         }
         for job in &taken {
             worker.handle(job, &mut findings);

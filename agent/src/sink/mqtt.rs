@@ -13,6 +13,7 @@ use tracing::{error, info, warn};
 use super::Topics;
 use super::compose::{json, message};
 use super::outbox::{Outbox, Outgoing, Priority};
+use crate::clock::Clock;
 use crate::ledger::{Count, Ledger};
 use crate::mqtt::{Backoff, Client, Event, Kind, NotTaken, Options, Outcome, STEADY};
 use crate::reading::Timestamp;
@@ -36,6 +37,7 @@ pub(crate) struct MqttSink {
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) vitals: Arc<Vitals>,
+    pub(crate) clock: Arc<Clock>,
     pub(crate) health_every: Duration,
     /// Longest packet that is sent, in bytes; the broker may want shorter ones.
     pub(crate) longest: u32,
@@ -53,6 +55,7 @@ struct Pump {
     /// Longest packet by the configuration.
     longest: u32,
     outbox: Arc<Outbox>,
+    clock: Arc<Clock>,
     in_flight: VecDeque<(Outgoing, Acknowledged)>,
     started: Instant,
 }
@@ -77,6 +80,7 @@ impl MqttSink {
             vitals: self.vitals,
             longest: self.longest,
             outbox: self.outbox,
+            clock: self.clock,
             in_flight: VecDeque::new(),
             started: Instant::now(),
         };
@@ -179,6 +183,7 @@ impl Pump {
             "status": ONLINE,
             "version": env!("CARGO_PKG_VERSION"),
             "time": Timestamp::now().to_string(),
+            "clock": if self.clock.is_set() { "set" } else { "unset" },
             "uptime_seconds": self.started.elapsed().as_secs(),
             "state": self.vitals.report(),
             "counts": self.ledger.totals(),
