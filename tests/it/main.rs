@@ -15,3 +15,4 @@ mod restart;
 mod security;
 mod serial;
 mod shutdown;
+mod time;
