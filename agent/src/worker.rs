@@ -209,11 +209,15 @@ impl Worker {
                 self.ledger.add(Count::Repeated, 1);
                 return;
             }
-            // A device that says hello begins anew.
-            Step::Next { lost } if !matches!(message, Message::Hello(_)) => {
+            _ if matches!(message, Message::Hello(_)) => link.begin_anew(sequence),
+            Step::Next { lost } => {
                 self.ledger.add(Count::Lost, u64::from(lost));
             }
-            Step::Next { .. } | Step::Restarted => {}
+            // It was counted as lost.
+            Step::Late => {
+                self.ledger.add(Count::Lost, 1u64.wrapping_neg());
+            }
+            Step::Restarted => {}
         }
         let mut readings = std::mem::take(&mut self.readings);
         readings.clear();
@@ -837,5 +841,35 @@ mod tests {
             let expected: &[Change] = if over { &[Change::Resolved] } else { &[] };
             assert_eq!(bench.obey(name, fields), expected, "{name} {fields}");
         }
+    }
+
+    #[test]
+    fn what_is_held_is_learnt_when_its_time_is_over_and_each_reading_has_its_fate() {
+        let mut bench = Bench::new();
+        let now = 1_800_000_000_000;
+        let hear = |bench: &mut Bench, at: i64| {
+            let reading = Reading { channel: "t".try_into().unwrap(), time: Some(now + at), value: 1.0 };
+            bench.sequence += 1;
+            let event = LineEvent::Frame(bench.sequence, Box::new(Message::Reading(reading)));
+            let (device, received) = (DeviceId("pico".into()), Timestamp(now + at.clamp(0, 5000)));
+            let job = Job::Line(OnLine { line: 0, device, received, event });
+            bench.worker.handle(&job, &mut Vec::new());
+        };
+        let counts = |bench: &Bench| {
+            assert_eq!(bench.worker.ledger.totals().missing(), Default::default());
+            [Count::Used, Count::Held, Count::Late].map(|count| bench.worker.ledger.get(count))
+        };
+        // Two seconds late: from now on readings wait for three.
+        [0, -2000, 1000, 5000].into_iter().for_each(|at| hear(&mut bench, at));
+        assert_eq!(counts(&bench), [2, 1, 1]);
+        assert!(bench.worker.is_waiting());
+        bench.worker.tick(Timestamp(now + 7999), &mut Vec::new());
+        assert_eq!(counts(&bench), [2, 1, 1]);
+        bench.worker.tick(Timestamp(now + 8000), &mut Vec::new());
+        assert_eq!(counts(&bench), [3, 0, 1]);
+        [-7_200_000, 7_200_000, 5000].into_iter().for_each(|at| hear(&mut bench, at));
+        let refused = [Count::Past, Count::Future, Count::Duplicate];
+        assert_eq!(refused.map(|count| bench.worker.ledger.get(count)), [1, 1, 1]);
+        assert_eq!(counts(&bench), [3, 0, 1]);
     }
 }
