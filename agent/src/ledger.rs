@@ -61,10 +61,11 @@ counts! {
     Dropped = "messages_dropped",
     /// Readings found in payloads.
     Readings = "readings",
+    /// Readings that are held until older ones cannot come any more: a gauge. Stands before what becomes of them: see
+    /// [`Ledger::totals`].
+    Held = "readings_held",
     /// Readings scored and learnt.
     Used = "readings_used",
-    /// Readings that are held until older ones cannot come any more: a gauge.
-    Held = "readings_held",
     /// Readings with a time behind the channel's watermark.
     Late = "readings_late",
     /// Readings with a time that the channel's last one, or one that is held, has.

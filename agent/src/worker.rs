@@ -1,7 +1,7 @@
 //! One worker: its devices, from messages to findings. Plain values in and out; the loop around it is in
 //! `topology`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -85,6 +85,8 @@ pub struct Worker {
     devices: HashMap<Name, Device>,
     /// Devices that run Brooklet themselves.
     links: HashMap<Name, Link>,
+    /// Devices and channels with readings that are held.
+    holding: HashSet<(DeviceId, ChannelId)>,
     readings: Readings,
     /// Names of the streams and lines, by their place in the plan.
     sources: Vec<Name>,
@@ -123,6 +125,7 @@ impl Worker {
             restored,
             devices: HashMap::new(),
             links: HashMap::new(),
+            holding: HashSet::new(),
             readings: Readings::new(),
             refused: Vec::new(),
             round: 0,
@@ -453,18 +456,16 @@ impl Worker {
     /// There is something that may be waited for, so that [`tick`](Self::tick) is to be called.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
-        !self.links.is_empty() || self.ledger.get(Count::Held) > 0
+        !self.links.is_empty() || !self.holding.is_empty()
     }
 
     fn flush(&mut self, now: Timestamp, findings: &mut Vec<Finding>) {
-        if self.ledger.get(Count::Held) == 0 {
-            return;
-        }
         let mut overdue = Vec::new();
-        for device in self.devices.values_mut() {
-            let (id, channels) = device.channels_mut();
-            let due = channels.filter(|channel| channel.is_overdue(now));
-            overdue.extend(due.map(|channel| (id.clone(), channel.name().clone())));
+        for (device, channel) in &self.holding {
+            let known = self.devices.get_mut(&device.0).and_then(|known| known.channel_mut(&channel.0));
+            if known.is_some_and(|(_, channel)| channel.is_overdue(now)) {
+                overdue.push((device.clone(), channel.clone()));
+            }
         }
         for (device, channel) in overdue {
             if let Some(outcome) = self.apply(&device, &channel.0, Op::Flush(now)) {
@@ -508,6 +509,9 @@ impl Worker {
                     ledger.add(Count::Readings, channel.held() as u64);
                     ledger.add(Count::Held, channel.held() as u64);
                     debug!(%device, channel = %name, "restored");
+                    if channel.held() > 0 {
+                        self.holding.insert((device.clone(), name));
+                    }
                     return Ok(channel);
                 }
                 Err(error) => {
@@ -609,6 +613,11 @@ impl Worker {
     ) {
         let known = self.devices.get_mut(&device.0).and_then(|known| known.channel_mut(channel));
         let Some((device, channel)) = known else { return };
+        if channel.held() > 0 {
+            self.holding.insert((device.clone(), channel.name().clone()));
+        } else if !self.holding.is_empty() {
+            self.holding.remove(&(device.clone(), channel.name().clone()));
+        }
         let taken = u64::from(matches!(outcome.fate, Some(Fate::Used | Fate::Held)));
         let used = outcome.used.len() as u64;
         self.ledger.add(Count::Held, taken.wrapping_sub(used));

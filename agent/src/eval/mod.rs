@@ -223,6 +223,7 @@ mod tests {
         while let Some(row) = recording.next().unwrap() {
             judgements.push(run.step(&row, &mut changes));
         }
+        run.finish(&mut changes);
         changes.retain(|(change, _)| *change != Change::Updated);
         Replayed { judgements, changes, counts: *run.counts() }
     }
@@ -275,6 +276,23 @@ mod tests {
         };
         assert_eq!(counts, wanted);
         assert_eq!(counts.used + counts.late + counts.duplicate + counts.missing + counts.undated, 2 * 5);
+    }
+
+    #[test]
+    fn rows_out_of_order_are_put_in_order() {
+        let time = |i: i64| (1_700_000_000 + i * 300).to_string();
+        let sorted = replay(&series(time));
+        let text = series(time);
+        let mut lines: Vec<&str> = text.lines().collect();
+        // The first late one teaches it.
+        lines.swap(100, 101);
+        (200..1900).step_by(5).for_each(|i| lines.swap(i, i + 2));
+        let mixed = replay(&(lines.join("\n") + "\n"));
+        let Counts { used, reordered, late, .. } = mixed.counts;
+        assert_eq!((used + late, late), (2000, 1));
+        assert_eq!(reordered, 2 * 340);
+        assert_eq!(mixed.changes.len(), sorted.changes.len());
+        assert_eq!(mixed.changes[0].1.started_at, sorted.changes[0].1.started_at);
     }
 
     #[test]
