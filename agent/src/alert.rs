@@ -218,11 +218,12 @@ impl Alert {
         self.level = level;
         self.score = self.score.max(level);
         self.severity = self.severity.max(Severity::of(level));
-        self.updated_at = at;
+        self.updated_at = at.max(self.started_at);
     }
 
-    /// Ends it.
+    /// Ends it; not before it began, even if a clock was set back since.
     pub(crate) fn resolve(&mut self, at: Timestamp) {
+        let at = at.max(self.started_at);
         self.state = State::Resolved;
         self.updated_at = at;
         self.ended_at = Some(at);

@@ -66,6 +66,14 @@ pub struct Gateway {
     pub max_channels: Within<1, 1_000_000>,
     /// How many seconds a reading's own time may lie ahead of the clock, 0 to 86400.
     pub max_future_seconds: Within<0, 86_400>,
+    /// How many seconds it may lie behind the clock, 0 to 315360000; 0 for any. What goes on where its channel stands may
+    /// be older: it was kept while a link was down.
+    pub max_past_seconds: Within<0, 315_360_000>,
+    /// How many seconds a reading is held at most, so that older ones find their place before it, 0 to 3600. Nothing is
+    /// held of streams in order.
+    pub max_lateness_seconds: Within<0, 3600>,
+    /// Whether this machine's clock is believed.
+    pub clock: ClockTrust,
 }
 
 impl Default for Gateway {
@@ -83,6 +91,9 @@ impl Default for Gateway {
             health_seconds: Within::of::<30>(),
             max_channels: Within::of::<10_000>(),
             max_future_seconds: Within::of::<300>(),
+            max_past_seconds: Within::of::<3600>(),
+            max_lateness_seconds: Within::of::<60>(),
+            clock: ClockTrust::default(),
         }
     }
 }
@@ -96,6 +107,19 @@ pub enum Durability {
     Checkpoint,
     /// Nothing that was acknowledged: messages are acknowledged once a journal on disk has their readings.
     Journal,
+}
+
+/// Whether this machine's clock is believed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClockTrust {
+    /// Once it is known to be set: see `docs/time.md`.
+    #[default]
+    Auto,
+    /// Always.
+    Trusted,
+    /// Never.
+    Untrusted,
 }
 
 /// `[mqtt]`: the broker. There is no key for a password in the clear: see [`Mqtt::password_file`].
@@ -519,6 +543,9 @@ mod tests {
         assert_eq!(config.gateway.health_seconds.get(), 30);
         assert_eq!(config.gateway.max_channels.get(), 10_000);
         assert_eq!(config.gateway.max_future_seconds.get(), 300);
+        assert_eq!(config.gateway.max_past_seconds.get(), 3600);
+        assert_eq!(config.gateway.max_lateness_seconds.get(), 60);
+        assert_eq!(config.gateway.clock, ClockTrust::Auto);
         assert_eq!(config.mqtt.keep_alive_seconds.get(), 30);
         assert_eq!(config.mqtt.max_packet_bytes.get(), 262_144);
         assert!(config.mqtt.persistent && !config.mqtt.insecure);

@@ -72,20 +72,33 @@ names! {
     Dropped = "messages_dropped",
     /// Readings found in payloads.
     Readings = "readings",
+    /// Readings that are held until older ones cannot come any more: a gauge. Stands before what becomes of them: see
+    /// [`Ledger::totals`].
+    Held = "readings_held",
     /// Readings scored and learnt.
     Used = "readings_used",
-    /// Readings with a time before that of the channel's last one.
+    /// Readings with a time behind the channel's watermark.
     Late = "readings_late",
-    /// Readings with the time of the channel's last one.
+    /// Readings with a time that the channel's last one, or one that is held, has.
     Duplicate = "readings_duplicate",
     /// Readings from too far in the future.
     Future = "readings_future",
+    /// Readings from too far in the past.
+    Past = "readings_past",
     /// Readings that are not finite numbers.
     NonFinite = "readings_non_finite",
     /// Readings of channels that no task covers.
     Unwatched = "readings_unwatched",
     /// Readings of new channels beyond the cap on channels.
     OverCap = "readings_over_cap",
+    /// Times that a late reading found its place: it was used, after one that came before it was held.
+    Reordered = "times_reordered",
+    /// Times that a device's clock was set back and followed.
+    Reset = "times_reset",
+    /// Readings used at the time of their arrival, because their own could not be.
+    Replaced = "times_replaced",
+    /// Times that this machine's clock was set.
+    ClockJumps = "clock_jumps",
     /// Frames that never came, as the sequence numbers tell.
     Lost = "frames_lost",
     /// Answers and pieces of models that nobody asked for, or not any more.
@@ -131,8 +144,15 @@ impl Count {
                 "its time lies ahead of this machine's clock: is the clock right, and does the sender give a time zone? \
                  gateway.max_future_seconds sets how far is too far"
             }
-            Self::Late => "its time is before that of the reading before it",
-            Self::Duplicate => "its time is that of the reading before it",
+            Self::Past => {
+                "its time lies behind this machine's clock: is the sender's clock right? For recordings set \
+                 gateway.max_past_seconds = 0, which takes any; otherwise it sets how far is too far"
+            }
+            Self::Late => {
+                "its time is before that of readings that are learnt already: gateway.max_lateness_seconds sets how long \
+                 these may wait for it at most"
+            }
+            Self::Duplicate => "another reading of this channel has its time",
             Self::OverCap => "there are more channels than gateway.max_channels",
             Self::Unwatched => "no task covers this channel",
             _ => "it is counted",

@@ -151,6 +151,12 @@ impl Link {
         self.heard.follow(sequence)
     }
 
+    /// A device that says hello begins anew: what is missing before it was not lost.
+    pub(crate) fn begin_anew(&mut self, sequence: u16) {
+        self.heard = Sequence::new();
+        self.heard.follow(sequence);
+    }
+
     /// Something is under way, so [`tick`](Self::tick) has something to do.
     pub(crate) fn is_busy(&self) -> bool {
         self.busy.is_some()

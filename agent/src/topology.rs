@@ -18,10 +18,12 @@ use tokio::time::MissedTickBehavior;
 use tracing::{debug, error, info};
 
 use crate::check::Plan;
+use crate::clock::Clock;
 use crate::commit::{Batch, Committer};
 use crate::health::Health;
 use crate::ledger::Ledger;
 use crate::mqtt::{MqttError, Options, Will};
+use crate::reading::Timestamp;
 use crate::recovery::State;
 use crate::router::{Job, Queues, Router, Stream};
 use crate::sink::Topics;
@@ -94,6 +96,7 @@ impl Agent {
     pub fn start(plan: Plan, store: Option<Store>) -> Result<Self, StartError> {
         let plan = Arc::new(plan);
         let ledger = Arc::new(Ledger::default());
+        let clock = Arc::new(Clock::new(plan.gateway.clock, ledger.clone()));
         let topics = Topics::new(&plan.gateway.name);
         let broker = &plan.broker;
         let will = Will { topic: topics.status(), payload: OFFLINE };
@@ -116,6 +119,8 @@ impl Agent {
         let (calls_to, calls) =
             watch::channel(checkpoints.as_ref().map(Checkpoints::call).unwrap_or_default());
         let health = Health::new(&plan.gateway.name, ledger.clone()).with("state", move || vitals.report());
+        let told = clock.clone();
+        let health = health.with("clock", move || if told.is_set() { "set" } else { "unset" });
         let health = Arc::new(health);
         let sink = MqttSink {
             options: egress,
@@ -141,7 +146,7 @@ impl Agent {
             runtime.block_on(keep(checkpoints, chunks, rotate, calls_to, workers, every));
         })?;
         for (n, jobs) in jobs.into_iter().enumerate() {
-            let worker = Worker::new(plan.clone(), ledger.clone(), restored.clone());
+            let worker = Worker::new(plan.clone(), ledger.clone(), clock.clone(), restored.clone());
             let (batches, chunks, calls) = (batches_to.clone(), chunks_to.clone(), calls.clone());
             let runtime = self::runtime()?;
             threads.spawn(format!("worker {n}"), move || {
@@ -269,7 +274,7 @@ async fn work(
                 is_saving = !records.is_empty();
                 permit.send(if is_saving { Chunk::Records(records) } else { Chunk::Done });
             }
-            _ = moment.tick(), if worker.has_links() => worker.tick(&mut findings),
+            _ = moment.tick(), if worker.is_waiting() => worker.tick(Timestamp::now(), &mut findings),
         }
         for job in &taken {
             worker.handle(job, &mut findings);

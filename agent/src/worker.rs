@@ -1,7 +1,7 @@
 //! One worker: its devices, from messages to findings. Plain values in and out; the loop around it is in
 //! `topology`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,12 +13,14 @@ use tracing::{debug, info, warn};
 
 use crate::alert::{Alert, Change};
 use crate::check::{Durability, Plan};
+use crate::clock::Clock;
 use crate::command::{Action, Command, State, Ticket};
 use crate::decode::{self, Readings, Refusal};
-use crate::device::{Channel, ChannelSettings, Device, Op, Outcome, When};
+use crate::device::{Channel, ChannelSettings, Device, Fate, Op, Outcome, When};
 use crate::ledger::{Count, Ledger};
 use crate::link::{Errand, Heard, Link, Task, Way};
 use crate::model::Model;
+use crate::order::{Limits, Refused, Repair};
 use crate::reading::{ChannelId, DeviceId, Name, RawMessage, Timestamp};
 use crate::router::{Job, LineEvent, OnLine, Route};
 use crate::store::journal::Entry;
@@ -78,10 +80,13 @@ pub struct Score {
 pub struct Worker {
     plan: Arc<Plan>,
     ledger: Arc<Ledger>,
+    clock: Arc<Clock>,
     restored: Arc<Restored>,
     devices: HashMap<Name, Device>,
     /// Devices that run Brooklet themselves.
     links: HashMap<Name, Link>,
+    /// Devices and channels with readings that are held.
+    holding: HashSet<(DeviceId, ChannelId)>,
     readings: Readings,
     /// Names of the streams and lines, by their place in the plan.
     sources: Vec<Name>,
@@ -107,7 +112,7 @@ struct Origin<'a> {
 impl Worker {
     /// A worker without devices; channels stored earlier are restored when their first reading comes.
     #[must_use]
-    pub fn new(plan: Arc<Plan>, ledger: Arc<Ledger>, restored: Arc<Restored>) -> Self {
+    pub fn new(plan: Arc<Plan>, ledger: Arc<Ledger>, clock: Arc<Clock>, restored: Arc<Restored>) -> Self {
         let names = plan.streams.iter().map(|stream| &stream.name);
         let sources =
             names.chain(plan.serials.iter().map(|line| &line.name)).map(|name| name.as_str().into());
@@ -116,9 +121,11 @@ impl Worker {
             entries: (plan.gateway.durability == Durability::Journal).then(Vec::new),
             plan,
             ledger,
+            clock,
             restored,
             devices: HashMap::new(),
             links: HashMap::new(),
+            holding: HashSet::new(),
             readings: Readings::new(),
             refused: Vec::new(),
             round: 0,
@@ -205,11 +212,15 @@ impl Worker {
                 self.ledger.add(Count::Repeated, 1);
                 return;
             }
-            // A device that says hello begins anew.
-            Step::Next { lost } if !matches!(message, Message::Hello(_)) => {
+            _ if matches!(message, Message::Hello(_)) => link.begin_anew(sequence),
+            Step::Next { lost } => {
                 self.ledger.add(Count::Lost, u64::from(lost));
             }
-            Step::Next { .. } | Step::Restarted => {}
+            // It was counted as lost.
+            Step::Late => {
+                self.ledger.add(Count::Lost, 1u64.wrapping_neg());
+            }
+            Step::Restarted => {}
         }
         let mut readings = std::mem::take(&mut self.readings);
         readings.clear();
@@ -360,8 +371,8 @@ impl Worker {
             }
         }
         for (channel, op) in over {
-            if let Some(Outcome::Changed(Some((change, alert)))) = self.apply(device, &channel, op) {
-                findings.push(Finding::Alert(change, alert));
+            if let Some(outcome) = self.apply(device, &channel, op) {
+                self.take(device, &channel, outcome, false, findings);
             }
         }
     }
@@ -405,12 +416,8 @@ impl Worker {
             channel.skip_to(step);
         }
         self.ledger.add(Count::Replayed, 1);
-        let changes = match channel.apply(device, &op, self.round) {
-            Outcome::Used(used) => used.changes,
-            Outcome::Changed(change) => change.into_iter().collect(),
-            Outcome::Late | Outcome::Duplicate | Outcome::NonFinite => Vec::new(),
-        };
-        findings.extend(changes.into_iter().map(|(change, alert)| Finding::Alert(change, alert)));
+        let outcome = channel.apply(device, &op, self.round);
+        findings.extend(outcome.changes().map(|(change, alert)| Finding::Alert(change, alert)));
     }
 
     /// A device's model is here: checked, published, and gone on with.
@@ -422,10 +429,8 @@ impl Worker {
                 findings.push(model(from.device, channel, bytes.clone()));
                 // Where no task covers the channel it is only published.
                 let _ = self.make_sure(from, &name);
-                if let Some(Outcome::Changed(Some((change, alert)))) =
-                    self.apply(from.device, &name, Op::Adopt(bytes))
-                {
-                    findings.push(Finding::Alert(change, alert));
+                if let Some(outcome) = self.apply(from.device, &name, Op::Adopt(bytes)) {
+                    self.take(from.device, &name, outcome, false, findings);
                 }
                 State::Successful
             }
@@ -435,8 +440,9 @@ impl Worker {
         }
     }
 
-    /// A moment has passed.
-    pub fn tick(&mut self, findings: &mut Vec<Finding>) {
+    /// A moment has passed: requests are repeated, and readings that were held long enough are learnt.
+    pub fn tick(&mut self, now: Timestamp, findings: &mut Vec<Finding>) {
+        self.flush(now, findings);
         let busy: Vec<Name> =
             self.links.iter().filter(|(_, link)| link.is_busy()).map(|(name, _)| name.clone()).collect();
         for name in busy {
@@ -447,10 +453,25 @@ impl Worker {
         }
     }
 
-    /// There are devices that may be waited for, so that [`tick`](Self::tick) is to be called.
+    /// There is something that may be waited for, so that [`tick`](Self::tick) is to be called.
     #[must_use]
-    pub fn has_links(&self) -> bool {
-        !self.links.is_empty()
+    pub fn is_waiting(&self) -> bool {
+        !self.links.is_empty() || !self.holding.is_empty()
+    }
+
+    fn flush(&mut self, now: Timestamp, findings: &mut Vec<Finding>) {
+        let mut overdue = Vec::new();
+        for (device, channel) in &self.holding {
+            let known = self.devices.get_mut(&device.0).and_then(|known| known.channel_mut(&channel.0));
+            if known.is_some_and(|(_, channel)| channel.is_overdue(now)) {
+                overdue.push((device.clone(), channel.clone()));
+            }
+        }
+        for (device, channel) in overdue {
+            if let Some(outcome) = self.apply(&device, &channel.0, Op::Flush(now)) {
+                self.take(&device, &channel.0, outcome, false, findings);
+            }
+        }
     }
 
     /// Makes or restores a channel that is not there.
@@ -484,7 +505,13 @@ impl Worker {
             match Channel::restore(name.clone(), settings.clone(), saved.clone()) {
                 Ok(channel) => {
                     ledger.add(Count::Restored, 1);
+                    // They came in before this run, and meet their fate in it.
+                    ledger.add(Count::Readings, channel.held() as u64);
+                    ledger.add(Count::Held, channel.held() as u64);
                     debug!(%device, channel = %name, "restored");
+                    if channel.held() > 0 {
+                        self.holding.insert((device.clone(), name));
+                    }
                     return Ok(channel);
                 }
                 Err(error) => {
@@ -507,15 +534,16 @@ impl Worker {
         judged: Option<&Judged>,
         findings: &mut Vec<Finding>,
     ) {
-        let count = self.learn(from, channel, value, time, judged, findings);
+        let Some(count) = self.learn(from, channel, value, time, judged, findings) else { return };
         let before = self.ledger.add(count, 1);
-        if count != Count::Used && (before + 1).is_power_of_two() {
+        if (before + 1).is_power_of_two() {
             let (what, times, device) = (count.name(), before + 1, from.device);
             let time = time.map(|time| time.to_string());
             warn!(%device, channel, time, times, "not learnt, {what}; {}", count.advice());
         }
     }
 
+    /// One reading; why it is not learnt, if it is not.
     fn learn(
         &mut self,
         from: Origin<'_>,
@@ -524,51 +552,97 @@ impl Worker {
         time: Option<Timestamp>,
         judged: Option<&Judged>,
         findings: &mut Vec<Finding>,
-    ) -> Count {
-        let latest = from.received.0.saturating_add(millis(self.plan.gateway.max_future));
-        if time.is_some_and(|time| time.0 > latest) {
-            return Count::Future;
-        }
+    ) -> Option<Count> {
         if let Err(count) = self.make_sure(from, channel) {
-            return count;
+            return Some(count);
         }
-        let when = time.map_or(When::Arrived(from.received), When::Own);
+        let (arrived, set) = (from.received, self.clock.is_set());
+        let when = match time {
+            Some(at) => When::own(at, arrived, set),
+            None if set => When::Arrived(arrived),
+            None => When::Unknown(arrived),
+        };
         let op = match judged {
             None => Op::Step { value, when },
             Some(Judged { verdict, because, firing, .. }) => {
                 Op::Judged { value, when, verdict: *verdict, because: *because, firing: *firing }
             }
         };
-        let Some(outcome) = self.apply(from.device, channel, op) else { return Count::OverCap };
-        match outcome {
-            Outcome::Changed(_) | Outcome::Late => Count::Late,
-            Outcome::Duplicate => Count::Duplicate,
-            Outcome::NonFinite => Count::NonFinite,
-            Outcome::Used(used) => {
-                for (change, alert) in used.changes {
-                    if change == Change::Fired {
-                        self.ledger.add(Count::Alerts, 1);
-                    }
-                    findings.push(Finding::Alert(change, alert));
-                }
-                let known = self.devices.get_mut(&from.device.0).and_then(|known| known.channel_mut(channel));
-                if let Some(every) = self.plan.publish.scores_every
-                    && let Some((device, channel)) = known
-                    && channel.score_is_due(used.at, millis(every))
-                {
+        let Some(outcome) = self.apply(from.device, channel, op) else { return Some(Count::OverCap) };
+        let (fate, repair) = (outcome.fate, outcome.repair);
+        self.take(from.device, channel, outcome, judged.is_some(), findings);
+        if let Some(repair) = repair {
+            self.repaired(from.device, channel, repair, time);
+        }
+        match fate {
+            Some(Fate::Used | Fate::Held) | None => None,
+            Some(Fate::NonFinite) => Some(Count::NonFinite),
+            Some(Fate::Refused(refused)) => Some(match refused {
+                Refused::Late => Count::Late,
+                Refused::Duplicate => Count::Duplicate,
+                Refused::Past => Count::Past,
+                Refused::Future => Count::Future,
+            }),
+        }
+    }
+
+    /// Counts what was done about a reading's time; a person should know of clocks that are wrong.
+    fn repaired(&self, device: &DeviceId, channel: &str, repair: Repair, time: Option<Timestamp>) {
+        let (count, what) = match repair {
+            Repair::Reordered => (Count::Reordered, ""),
+            Repair::Reset => (Count::Reset, "its clock was set back, and is followed"),
+            Repair::Replaced => {
+                (Count::Replaced, "its clock is wrong: its readings get the time of their arrival")
+            }
+        };
+        let times = self.ledger.add(count, 1) + 1;
+        if !what.is_empty() && times.is_power_of_two() {
+            let time = time.map(|time| time.to_string());
+            warn!(%device, channel, time, times, "{what}");
+        }
+    }
+
+    /// What an operation led to: counted and told.
+    fn take(
+        &mut self,
+        device: &DeviceId,
+        channel: &str,
+        outcome: Outcome,
+        judged: bool,
+        findings: &mut Vec<Finding>,
+    ) {
+        let known = self.devices.get_mut(&device.0).and_then(|known| known.channel_mut(channel));
+        let Some((device, channel)) = known else { return };
+        if channel.held() > 0 {
+            self.holding.insert((device.clone(), channel.name().clone()));
+        } else if !self.holding.is_empty() {
+            self.holding.remove(&(device.clone(), channel.name().clone()));
+        }
+        let taken = u64::from(matches!(outcome.fate, Some(Fate::Used | Fate::Held)));
+        let used = outcome.used.len() as u64;
+        self.ledger.add(Count::Held, taken.wrapping_sub(used));
+        self.ledger.add(Count::Used, used);
+        if let Some(every) = self.plan.publish.scores_every {
+            for used in &outcome.used {
+                if channel.score_is_due(used.at, millis(every)) {
                     findings.push(Finding::Score(Box::new(Score {
                         device: device.clone(),
                         channel: channel.name().clone(),
                         time: used.at,
-                        value,
+                        value: used.value,
                         score: used.verdict.score,
                         level: used.verdict.level,
                         firing: channel.alert().is_some(),
-                        ready: judged.is_some() || channel.is_ready(),
+                        ready: judged || channel.is_ready(),
                     })));
                 }
-                Count::Used
             }
+        }
+        for (change, alert) in outcome.changes() {
+            if change == Change::Fired {
+                self.ledger.add(Count::Alerts, 1);
+            }
+            findings.push(Finding::Alert(change, alert));
         }
     }
 
@@ -678,6 +752,11 @@ fn settings(plan: &Plan, position: usize, channel: &str) -> Option<ChannelSettin
         alarm,
         unit: configured.find(|plan| plan.name == channel).and_then(|plan| plan.unit.clone()),
         update_every: millis(plan.alert.update),
+        limits: Limits {
+            max_lateness: millis(plan.gateway.max_lateness),
+            max_past: plan.gateway.max_past.map(millis),
+            max_future: millis(plan.gateway.max_future),
+        },
         ..ChannelSettings::default()
     })
 }
@@ -691,6 +770,7 @@ mod tests {
 
     use super::*;
     use crate::check;
+    use crate::check::ClockTrust;
 
     const TEXT: &str = "[mqtt]\nurl = 'mqtt://localhost'\n[[serial]]\nname = 'pico'\nport = '/dev/ttyACM0'";
 
@@ -706,7 +786,8 @@ mod tests {
             let file = folder.path().join("brooklet.toml");
             std::fs::write(&file, TEXT).unwrap();
             let plan = Arc::new(check::load_with(&file, []).unwrap());
-            let worker = Worker::new(plan, Arc::default(), Arc::default());
+            let clock = Arc::new(Clock::new(ClockTrust::Trusted, Arc::default()));
+            let worker = Worker::new(plan, Arc::default(), clock, Arc::default());
             Self { worker, sequence: 0 }
         }
 
@@ -769,5 +850,35 @@ mod tests {
             let expected: &[Change] = if over { &[Change::Resolved] } else { &[] };
             assert_eq!(bench.obey(name, fields), expected, "{name} {fields}");
         }
+    }
+
+    #[test]
+    fn what_is_held_is_learnt_when_its_time_is_over_and_each_reading_has_its_fate() {
+        let mut bench = Bench::new();
+        let now = 1_800_000_000_000;
+        let hear = |bench: &mut Bench, at: i64| {
+            let reading = Reading { channel: "t".try_into().unwrap(), time: Some(now + at), value: 1.0 };
+            bench.sequence += 1;
+            let event = LineEvent::Frame(bench.sequence, Box::new(Message::Reading(reading)));
+            let (device, received) = (DeviceId("pico".into()), Timestamp(now + at.clamp(0, 5000)));
+            let job = Job::Line(OnLine { line: 0, device, received, event });
+            bench.worker.handle(&job, &mut Vec::new());
+        };
+        let counts = |bench: &Bench| {
+            assert_eq!(bench.worker.ledger.totals().missing(), Default::default());
+            [Count::Used, Count::Held, Count::Late].map(|count| bench.worker.ledger.get(count))
+        };
+        // Two seconds late: from now on readings wait for three.
+        [0, -2000, 1000, 5000].into_iter().for_each(|at| hear(&mut bench, at));
+        assert_eq!(counts(&bench), [2, 1, 1]);
+        assert!(bench.worker.is_waiting());
+        bench.worker.tick(Timestamp(now + 7999), &mut Vec::new());
+        assert_eq!(counts(&bench), [2, 1, 1]);
+        bench.worker.tick(Timestamp(now + 8000), &mut Vec::new());
+        assert_eq!(counts(&bench), [3, 0, 1]);
+        [-7_200_000, 7_200_000, 5000].into_iter().for_each(|at| hear(&mut bench, at));
+        let refused = [Count::Past, Count::Future, Count::Duplicate];
+        assert_eq!(refused.map(|count| bench.worker.ledger.get(count)), [1, 1, 1]);
+        assert_eq!(counts(&bench), [3, 0, 1]);
     }
 }

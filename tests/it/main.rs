@@ -16,3 +16,4 @@ mod security;
 mod serial;
 mod shutdown;
 mod status;
+mod time;

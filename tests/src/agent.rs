@@ -19,7 +19,8 @@ pub const STATUS: &str = "brooklet/gw/status";
 /// How long stopping may take: a promise.
 pub const STOP_WITHIN: Duration = Duration::from_secs(5);
 
-/// `brooklet` with the arguments that follow, in an environment of its own. Health comes every second.
+/// `brooklet` with the arguments that follow, in an environment of its own. Health comes every second, and readings may
+/// be as old as those of these tests are.
 #[must_use]
 pub fn brooklet() -> Command {
     let mut command = Command::new(binary());
@@ -33,7 +34,8 @@ pub fn brooklet() -> Command {
     command
         .env("NO_COLOR", "1")
         .env("BROOKLET_GATEWAY__NAME", GATEWAY)
-        .env("BROOKLET_GATEWAY__HEALTH_SECONDS", "1");
+        .env("BROOKLET_GATEWAY__HEALTH_SECONDS", "1")
+        .env("BROOKLET_GATEWAY__MAX_PAST_SECONDS", "0");
     command
 }
 

@@ -21,8 +21,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use plan::{
-    AlertPlan, Broker, ChannelPlan, DeviceTemplate, Durability, GatewayPlan, Glob, Identity, Learn, Plan,
-    Port, PublishPlan, SerialPlan, StreamPlan, TaskPlan, Tls, Version,
+    AlertPlan, Broker, ChannelPlan, ClockTrust, DeviceTemplate, Durability, GatewayPlan, Glob, Identity,
+    Learn, Plan, Port, PublishPlan, SerialPlan, StreamPlan, TaskPlan, Tls, Version,
 };
 pub(crate) use problem::nearest;
 pub use problem::{Problem, Problems};

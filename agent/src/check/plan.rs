@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::secret::Secret;
 use super::topic::{Captures, TopicPattern};
-pub use crate::config::{Durability, Learn, Version};
+pub use crate::config::{ClockTrust, Durability, Learn, Version};
 use crate::decode::Decoder;
 
 /// A checked configuration. Parts can be compared, so that a reload keeps what did not change.
@@ -57,6 +57,12 @@ pub struct GatewayPlan {
     pub max_channels: usize,
     /// How far a reading's own time may lie ahead of the clock.
     pub max_future: Duration,
+    /// How far it may lie behind the clock; `None` for any.
+    pub max_past: Option<Duration>,
+    /// How long a reading is held at most, so that older ones find their place.
+    pub max_lateness: Duration,
+    /// Whether this machine's clock is believed.
+    pub clock: ClockTrust,
 }
 
 /// The broker and how to reach it.

@@ -94,6 +94,9 @@ fn gateway(tree: &mut Tree, env: &Env, folder: &FilePath, gateway: &Gateway) -> 
         health: seconds(gateway.health_seconds),
         max_channels: whole(gateway.max_channels),
         max_future: seconds(gateway.max_future_seconds),
+        max_past: Some(seconds(gateway.max_past_seconds)).filter(|past| !past.is_zero()),
+        max_lateness: seconds(gateway.max_lateness_seconds),
+        clock: gateway.clock,
     }
 }
 

@@ -194,6 +194,10 @@ fn judge(path: &Path, name: &str, windows: &Windows) -> Result<(File, Counts), F
         scores.push(run.step(&row, &mut changes).anomaly_score());
         changes.clear();
     }
+    let rest = run.finish(&mut changes).anomaly_score();
+    if let Some(last) = scores.last_mut() {
+        *last = last.max(rest);
+    }
     Ok((File::new(name, &times, windows, &scores), *run.counts()))
 }
 
@@ -221,11 +225,11 @@ impl Report {
                 "{name:<24}{files:>6}{windows:>9}{hits:>6}{misses:>8}{false_rows:>12}{score:>10}"
             ));
         }
-        let Counts { rows, used, late, duplicate, missing, undated, ragged } = self.counts;
+        let Counts { rows, used, reordered, late, duplicate, missing, undated, ragged } = self.counts;
         line(format_args!(""));
         line(format_args!("{rows} rows in {:.2} s ({} rows/s)", self.seconds, self.rows_per_second));
         line(format_args!(
-            "readings: {used} used, {late} late, {duplicate} duplicate, {missing} missing, {undated} undated, {ragged} in \
+            "readings: {used} used ({reordered} put in order), {late} late, {duplicate} duplicate, {missing} missing, {undated} undated, {ragged} in \
              ragged rows"
         ));
         text

@@ -119,16 +119,13 @@ fn replay(args: &ReplayArgs, stdout: &mut dyn Write) -> Result<Summary, Failure>
         if let Some(scores) = &mut scores {
             scores.row(&row, &judgement)?;
         }
-        for (change, alert) in changes.drain(..).filter(|(change, _)| *change != Change::Updated) {
-            if let Some(alerts) = &mut alerts {
-                alerts.json_line(&alert)?;
-            }
-            progress.suspend(|| told.change(change, &alert))?;
-        }
+        told.changes(&mut changes, alerts.as_mut(), &progress)?;
         if run.counts().rows.is_multiple_of(8192) {
             progress.set(recording.progress().0);
         }
     }
+    run.finish(&mut changes);
+    told.changes(&mut changes, alerts.as_mut(), &progress)?;
     progress.finish();
     if let Some(scores) = &mut scores {
         scores.flush()?;
@@ -174,6 +171,21 @@ struct Told<'a> {
 }
 
 impl Told<'_> {
+    fn changes(
+        &mut self,
+        changes: &mut Vec<(Change, Box<Alert>)>,
+        mut alerts: Option<&mut Output>,
+        progress: &Progress,
+    ) -> Result<(), Failure> {
+        for (change, alert) in changes.drain(..).filter(|(change, _)| *change != Change::Updated) {
+            if let Some(alerts) = &mut alerts {
+                alerts.json_line(&alert)?;
+            }
+            progress.suspend(|| self.change(change, &alert))?;
+        }
+        Ok(())
+    }
+
     fn change(&mut self, change: Change, alert: &Alert) -> Result<(), Failure> {
         let fired = change == Change::Fired;
         self.alerts += u64::from(fired);
@@ -203,13 +215,15 @@ impl Told<'_> {
         let written = if self.json {
             writeln!(self.out, "{}", serde_json::json!({ "summary": summary }))
         } else {
-            let Counts { rows, used, late, duplicate, missing, undated, ragged } = counts;
+            let Counts { rows, used, reordered, late, duplicate, missing, undated, ragged } = counts;
             let ragged = if *ragged > 0 { format!(", {ragged} of them ragged,") } else { String::new() };
+            let reordered =
+                if *reordered > 0 { format!(" ({reordered} put in order)") } else { String::new() };
             let undated = if *undated > 0 { format!(", {undated} undated") } else { String::new() };
             writeln!(
                 self.out,
                 "{rows} rows{ragged} in {seconds:.2} s ({rows_per_second} rows/s)\n\
-                 readings: {used} used, {late} late, {duplicate} duplicate, {missing} missing{undated}\n\
+                 readings: {used} used{reordered}, {late} late, {duplicate} duplicate, {missing} missing{undated}\n\
                  alerts: {alerts}, {still_firing} still firing at the end"
             )
         };
@@ -360,8 +374,16 @@ mod tests {
         assert_eq!(lines[1..].iter().filter(starts).count() as u64, seen.summary.alerts);
         let level = |line: usize| lines[line].rsplit(',').next().unwrap();
         assert!((702..=705).all(|line| level(line) == level(700)), "rows without a reading repeat the level");
-        let wanted =
-            Counts { rows: 2000, used: 1995, late: 1, duplicate: 1, missing: 2, undated: 0, ragged: 1 };
+        let wanted = Counts {
+            rows: 2000,
+            used: 1995,
+            reordered: 0,
+            late: 1,
+            duplicate: 1,
+            missing: 2,
+            undated: 0,
+            ragged: 1,
+        };
         assert_eq!(seen.summary.counts, wanted);
         assert_eq!(seen.alerts[0].device.0.as_ref(), "pump-1");
         assert_eq!(seen.alerts[0].channel.0.as_ref(), "value");

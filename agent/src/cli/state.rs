@@ -73,7 +73,7 @@ pub fn run(args: &StateArgs) -> ExitCode {
     let read = store.each(|device, channel, saved| {
         let model = format!("{:08x}", crc.checksum(&saved.snapshot));
         let firing = saved.alert.is_some();
-        let (steps, last, alerts) = (saved.steps, saved.last, saved.alerts);
+        let (steps, last, alerts) = (saved.steps, saved.order.last(), saved.alerts);
         if args.json {
             let row = Row { device, channel, steps, last, alerts, firing, model };
             println!("{}", serde_json::to_string(&row).unwrap_or_default());

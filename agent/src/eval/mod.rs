@@ -7,7 +7,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::alert::{Alert, Change};
-use crate::device::{Channel, ChannelSettings, Op, Outcome, When};
+use crate::device::{Channel, ChannelSettings, Fate, Op, Outcome, When};
+use crate::order::{Limits, Refused, Repair};
 use crate::reading::{ChannelId, DeviceId, Timestamp};
 use crate::source::replay::Row;
 
@@ -18,9 +19,11 @@ pub struct Counts {
     pub rows: u64,
     /// Readings that were scored and learnt.
     pub used: u64,
-    /// Readings whose time is before that of the channel's last one.
+    /// Readings among these that came after later ones and were put in their place.
+    pub reordered: u64,
+    /// Readings whose time is before that of one that was learnt already.
     pub late: u64,
-    /// Readings whose time is that of the channel's last one.
+    /// Readings whose time another reading of the channel has.
     pub duplicate: u64,
     /// Cells that are empty or not a finite number.
     pub missing: u64,
@@ -35,6 +38,7 @@ impl Counts {
     pub fn add(&mut self, other: &Self) {
         self.rows += other.rows;
         self.used += other.used;
+        self.reordered += other.reordered;
         self.late += other.late;
         self.duplicate += other.duplicate;
         self.missing += other.missing;
@@ -80,6 +84,26 @@ struct Lane {
     level: f32,
 }
 
+impl Lane {
+    fn take(
+        &mut self,
+        outcome: Outcome,
+        counts: &mut Counts,
+        fired: &mut Option<f32>,
+        changes: &mut Vec<(Change, Box<Alert>)>,
+    ) {
+        counts.reordered += u64::from(outcome.repair == Some(Repair::Reordered));
+        for used in &outcome.used {
+            counts.used += 1;
+            self.level = used.verdict.level;
+            if used.verdict.fired {
+                *fired = Some(fired.map_or(used.verdict.score, |score| score.max(used.verdict.score)));
+            }
+        }
+        changes.extend(outcome.changes());
+    }
+}
+
 /// What the alerts of a recording without times carry: the row's number, as seconds since 1970.
 #[must_use]
 pub const fn time_of_row(row: u64) -> Timestamp {
@@ -87,6 +111,9 @@ pub const fn time_of_row(row: u64) -> Timestamp {
 }
 
 impl Run {
+    /// How long rows are held in their own time, once some came late: in a recording waiting costs nothing.
+    const MAX_LATENESS: i64 = 86_400_000;
+
     /// A run over the channels of a recording. `None` if the settings name a detector that does not exist.
     #[must_use]
     pub fn new(
@@ -95,6 +122,8 @@ impl Run {
         timed: bool,
         settings: &Arc<ChannelSettings>,
     ) -> Option<Self> {
+        let limits = Limits { max_lateness: Self::MAX_LATENESS, ..settings.limits };
+        let settings = Arc::new(ChannelSettings { limits, ..ChannelSettings::clone(settings) });
         let lane = |name: &String| {
             let channel = Channel::new(ChannelId(name.as_str().into()), settings.clone())?;
             Some(Lane { channel, level: 0.0 })
@@ -124,7 +153,7 @@ impl Run {
         }
         let mut fired: Option<f32> = None;
         let when = match (self.timed, row.time) {
-            (true, Some(time)) => Some(When::Own(time)),
+            (true, Some(time)) => Some(When::recorded(time)),
             (true, None) => None,
             (false, _) => Some(When::Unknown(time_of_row(self.counts.rows))),
         };
@@ -137,30 +166,29 @@ impl Run {
                 self.counts.undated += 1;
                 continue;
             };
-            let verdict = match lane.channel.apply(&self.device, &Op::Step { value, when }, 0) {
-                Outcome::Used(used) => {
-                    changes.extend(used.changes);
-                    used.verdict
-                }
-                Outcome::Late => {
-                    self.counts.late += 1;
-                    continue;
-                }
-                Outcome::Duplicate => {
-                    self.counts.duplicate += 1;
-                    continue;
-                }
-                Outcome::NonFinite | Outcome::Changed(_) => {
-                    self.counts.missing += 1;
-                    continue;
-                }
-            };
-            self.counts.used += 1;
-            lane.level = verdict.level;
-            if verdict.fired {
-                fired = Some(fired.map_or(verdict.score, |score| score.max(verdict.score)));
+            let outcome = lane.channel.apply(&self.device, &Op::Step { value, when }, 0);
+            match outcome.fate {
+                Some(Fate::Used | Fate::Held) | None => {}
+                Some(Fate::Refused(Refused::Duplicate)) => self.counts.duplicate += 1,
+                Some(Fate::Refused(_)) => self.counts.late += 1,
+                Some(Fate::NonFinite) => self.counts.missing += 1,
             }
+            lane.take(outcome, &mut self.counts, &mut fired, changes);
         }
+        self.judgement(fired)
+    }
+
+    /// The end of the recording: what is held is learnt, as if it belonged to the last row.
+    pub fn finish(&mut self, changes: &mut Vec<(Change, Box<Alert>)>) -> Judgement {
+        let mut fired = None;
+        for lane in &mut self.lanes {
+            let outcome = lane.channel.apply(&self.device, &Op::Flush(Timestamp(i64::MAX)), 0);
+            lane.take(outcome, &mut self.counts, &mut fired, changes);
+        }
+        self.judgement(fired)
+    }
+
+    fn judgement(&mut self, fired: Option<f32>) -> Judgement {
         self.level = match self.lanes.as_slice() {
             [lane] => lane.level,
             lanes => fuse(lanes.iter().map(|lane| lane.level)),
@@ -195,6 +223,7 @@ mod tests {
         while let Some(row) = recording.next().unwrap() {
             judgements.push(run.step(&row, &mut changes));
         }
+        run.finish(&mut changes);
         changes.retain(|(change, _)| *change != Change::Updated);
         Replayed { judgements, changes, counts: *run.counts() }
     }
@@ -235,9 +264,35 @@ mod tests {
         let text = "time,a,b\n2026-01-01 00:00,1,2\n2026-01-01 00:05,1,\n2026-01-01 00:05,1,2\n\
             2026-01-01 00:00,1,2\nsoon,1,2\n2026-01-01 00:10,1\n";
         let counts = replay(text).counts;
-        let wanted = Counts { rows: 6, used: 4, late: 2, duplicate: 1, missing: 1, undated: 2, ragged: 1 };
+        let wanted = Counts {
+            rows: 6,
+            used: 4,
+            late: 2,
+            duplicate: 1,
+            missing: 1,
+            reordered: 0,
+            undated: 2,
+            ragged: 1,
+        };
         assert_eq!(counts, wanted);
         assert_eq!(counts.used + counts.late + counts.duplicate + counts.missing + counts.undated, 2 * 5);
+    }
+
+    #[test]
+    fn rows_out_of_order_are_put_in_order() {
+        let time = |i: i64| (1_700_000_000 + i * 300).to_string();
+        let sorted = replay(&series(time));
+        let text = series(time);
+        let mut lines: Vec<&str> = text.lines().collect();
+        // The first late one teaches it.
+        lines.swap(100, 101);
+        (200..1900).step_by(5).for_each(|i| lines.swap(i, i + 2));
+        let mixed = replay(&(lines.join("\n") + "\n"));
+        let Counts { used, reordered, late, .. } = mixed.counts;
+        assert_eq!((used + late, late), (2000, 1));
+        assert_eq!(reordered, 2 * 340);
+        assert_eq!(mixed.changes.len(), sorted.changes.len());
+        assert_eq!(mixed.changes[0].1.started_at, sorted.changes[0].1.started_at);
     }
 
     #[test]

@@ -71,6 +71,7 @@ impl<F: Fn(&Alert)> Show<F> {
         let mut plan = crate::check::zero_config_with(Some(&url), &["sensors/#".to_owned()], settings)?;
         // The works lives in its own time, whatever this machine's clock says.
         plan.gateway.max_future = Duration::from_secs(u64::from(u32::MAX) * 100);
+        plan.gateway.max_past = None;
         let connect = |name: &str| Options::new(&plan.broker, name.to_owned(), false, None);
         let (works, works_events) = connect("demo-works")?.connect(1000);
         let (listener, listener_events) = connect("demo-listener")?.connect(10);
