@@ -37,6 +37,7 @@ pub mod sink;
 pub mod source;
 pub mod status;
 pub mod store;
+pub mod supervise;
 pub mod time;
 pub mod topology;
 pub mod worker;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
 use tracing::{debug, error, info};
@@ -33,6 +33,7 @@ use crate::source::mqtt::MqttSource;
 use crate::source::serial::SerialSource;
 use crate::status::StatusServer;
 use crate::store::{Call, Checkpoints, Chunk, Store};
+use crate::supervise::Pulses;
 use crate::worker::Worker;
 
 /// Messages on their way to one worker.
@@ -75,6 +76,7 @@ pub enum StartError {
 pub struct Agent {
     stop: watch::Sender<bool>,
     threads: Vec<(String, JoinHandle<()>)>,
+    pulses: Pulses,
     ended: mpsc::Receiver<String>,
     ledger: Arc<Ledger>,
 }
@@ -131,27 +133,19 @@ impl Agent {
             health_every: plan.gateway.health,
             longest: broker.max_packet_bytes,
         };
-        let runtime = runtime()?;
-        threads.spawn("sink".to_owned(), move || runtime.block_on(sink.run()))?;
+        threads.spawn("sink".to_owned(), sink.run())?;
         if let Some(folder) = asked_at {
             let status = StatusServer { folder, health, stop: stopping.clone() };
-            let runtime = self::runtime()?;
-            threads.spawn("status".to_owned(), move || runtime.block_on(status.run()))?;
+            threads.spawn("status".to_owned(), status.run())?;
         }
-        let runtime = self::runtime()?;
-        threads.spawn("commit".to_owned(), move || runtime.block_on(commit(committer, batches, outbox)))?;
+        threads.spawn("commit".to_owned(), commit(committer, batches, outbox))?;
         let (rotate, workers, every) = (batches_to.clone(), plan.gateway.workers, plan.gateway.checkpoint);
-        let runtime = self::runtime()?;
-        threads.spawn("checkpoints".to_owned(), move || {
-            runtime.block_on(keep(checkpoints, chunks, rotate, calls_to, workers, every));
-        })?;
+        let keep = keep(checkpoints, chunks, rotate, calls_to, workers, every);
+        threads.spawn("checkpoints".to_owned(), keep)?;
         for (n, jobs) in jobs.into_iter().enumerate() {
             let worker = Worker::new(plan.clone(), ledger.clone(), clock.clone(), restored.clone());
             let (batches, chunks, calls) = (batches_to.clone(), chunks_to.clone(), calls.clone());
-            let runtime = self::runtime()?;
-            threads.spawn(format!("worker {n}"), move || {
-                runtime.block_on(work(worker, jobs, batches, chunks, calls));
-            })?;
+            threads.spawn(format!("worker {n}"), work(worker, jobs, batches, chunks, calls))?;
         }
         for (line, (serial, down)) in plan.serials.iter().zip(down).enumerate() {
             let source = SerialSource {
@@ -162,8 +156,7 @@ impl Agent {
                 ledger: ledger.clone(),
                 stop: stopping.clone(),
             };
-            let runtime = self::runtime()?;
-            threads.spawn(format!("line {}", serial.name), move || runtime.block_on(source.run()))?;
+            threads.spawn(format!("line {}", serial.name), source.run())?;
         }
         let filters = plan.streams.iter().map(|s| (s.topic.filter().to_owned(), s.qos));
         let source = MqttSource {
@@ -173,15 +166,21 @@ impl Agent {
             ledger: ledger.clone(),
             stop: stopping,
         };
-        let runtime = self::runtime()?;
-        threads.spawn("source".to_owned(), move || runtime.block_on(source.run()))?;
-        Ok(Self { stop, threads: threads.handles, ended: threads.ended, ledger })
+        threads.spawn("source".to_owned(), source.run())?;
+        let Threads { handles, pulses, ended, .. } = threads;
+        Ok(Self { stop, threads: handles, pulses, ended, ledger })
     }
 
     /// What was counted so far.
     #[must_use]
     pub fn ledger(&self) -> Arc<Ledger> {
         self.ledger.clone()
+    }
+
+    /// The pulses of all threads.
+    #[must_use]
+    pub fn pulses(&self) -> Pulses {
+        self.pulses.clone()
     }
 
     /// Waits until a part ends by itself, which none should, and names it.
@@ -215,6 +214,7 @@ impl Agent {
 /// Threads to be, and where they report their end.
 struct Threads {
     handles: Vec<(String, JoinHandle<()>)>,
+    pulses: Pulses,
     ended: mpsc::Receiver<String>,
     // Dropped with this struct's temporary use: afterwards only the threads hold senders.
     ending: mpsc::Sender<String>,
@@ -223,22 +223,30 @@ struct Threads {
 impl Threads {
     fn new(most: usize) -> Self {
         let (ending, ended) = mpsc::channel(most);
-        Self { handles: Vec::new(), ended, ending }
+        Self { handles: Vec::new(), pulses: Pulses::new(), ended, ending }
     }
 
-    fn spawn(&mut self, name: String, body: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    /// A thread with a runtime of its own, which runs `body` and shows its pulse.
+    fn spawn(
+        &mut self,
+        name: String,
+        body: impl Future<Output = ()> + Send + 'static,
+    ) -> std::io::Result<()> {
         let ending = Ending(name.clone(), self.ending.clone());
+        let pulse = self.pulses.add(&name);
+        let runtime = Builder::new_current_thread().enable_all().build()?;
         let run = move || {
             let _ending = ending;
-            body();
+            runtime.block_on(async {
+                tokio::select! {
+                    () = body => {}
+                    () = pulse.beat_on() => {}
+                }
+            });
         };
         self.handles.push((name.clone(), thread::Builder::new().name(name).spawn(run)?));
         Ok(())
     }
-}
-
-fn runtime() -> std::io::Result<Runtime> {
-    Builder::new_current_thread().enable_all().build()
 }
 
 /// What the commit is asked for.

@@ -8,6 +8,7 @@ use tracing::{error, info};
 use super::exit;
 use crate::check::{self, Plan, Problems};
 use crate::store::{Store, StoreError};
+use crate::supervise::Pulses;
 use crate::topology::Agent;
 
 /// Names the broker where neither an argument nor a file does.
@@ -110,13 +111,16 @@ async fn serve(plan: Plan, store: Store) -> ExitCode {
         }
     };
     info!(broker = format!("{host}:{port}"), "running; Ctrl-C stops");
+    let pulses = agent.pulses();
     let broken = tokio::select! {
+        () = pulses.watch() => None,
         signal = shutdown() => match signal {
             Ok(()) => None,
             Err(problem) => Some(format!("cannot listen for signals: {problem}")),
         },
         part = agent.broken() => Some(format!("the {part} thread ended unexpectedly")),
     };
+    Pulses::stopping();
     if let Some(problem) = &broken {
         error!("{problem}; stopping");
     }
