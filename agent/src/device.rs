@@ -92,6 +92,14 @@ pub enum Op {
     Flush(Timestamp),
 }
 
+impl Op {
+    /// Whether it brings a reading.
+    #[must_use]
+    pub const fn is_reading(&self) -> bool {
+        matches!(self, Self::Step { .. } | Self::Judged { .. })
+    }
+}
+
 /// When a reading was measured, and all that is known about the clocks that say so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum When {
@@ -164,6 +172,8 @@ pub enum Fate {
     Refused(Refused),
     /// Not a finite number.
     NonFinite,
+    /// The learner panicked.
+    Failed,
 }
 
 /// A reading that was scored and learnt.
@@ -422,6 +432,8 @@ impl Channel {
 
     /// Scores and learns one finite value.
     fn learn(&mut self, device: &DeviceId, value: f32, at: Timestamp, known: bool) -> Option<Used> {
+        #[cfg(test)]
+        assert!(value != tests::PANICS, "a learner that panics");
         let (verdict, because) = self.model.step(value, known.then_some(at), &self.settings.alarm)?;
         Some(self.tell(device, value, at, verdict, because, false))
     }
@@ -576,6 +588,11 @@ impl Device {
         self.channels.insert(channel.name.0.clone(), channel);
     }
 
+    /// Takes a channel out.
+    pub fn remove(&mut self, name: &str) -> Option<Channel> {
+        self.channels.remove(name)
+    }
+
     /// Its name and all its channels, in no particular order.
     pub fn channels_mut(&mut self) -> (&DeviceId, impl Iterator<Item = &mut Channel>) {
         (&self.id, self.channels.values_mut())
@@ -583,10 +600,13 @@ impl Device {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use brooklet_core::rng::Rng;
 
     use super::*;
+
+    /// A learner panics over this value, in tests.
+    pub(crate) const PANICS: f32 = -987_654.0;
 
     fn channel() -> Channel {
         Channel::new(ChannelId("t".into()), Arc::default()).unwrap()

@@ -99,6 +99,10 @@ names! {
     Replaced = "times_replaced",
     /// Times that this machine's clock was set.
     ClockJumps = "clock_jumps",
+    /// Readings whose learner panicked, and those that came while it was not there.
+    Failed = "readings_failed",
+    /// Learners that panicked.
+    Panics = "panics",
     /// Frames that never came, as the sequence numbers tell.
     Lost = "frames_lost",
     /// Answers and pieces of models that nobody asked for, or not any more.

@@ -297,6 +297,14 @@ async fn work(
             // The commit lives as long as workers do.
             let _ = batches.send(Request::Commit(batch)).await;
         }
+        if worker.has_suspended() {
+            // What they did before must be on disk.
+            let (answer, done) = oneshot::channel();
+            if batches.send(Request::Rotate(answer)).await.is_ok() {
+                let _ = done.await;
+            }
+            worker.resume(&mut findings);
+        }
         let refused = worker.take_refused();
         if !refused.is_empty() {
             let _ = chunks.send(Chunk::Refused(refused)).await;

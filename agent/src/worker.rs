@@ -2,6 +2,7 @@
 //! `topology`.
 
 use std::collections::{HashMap, HashSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use brooklet_core::alarm::Settings;
 use brooklet_core::frame::Step;
 use brooklet_core::message::{self, Judged, Message};
 use serde::{Deserialize, Serialize};
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::alert::{Alert, Change};
 use crate::check::{Durability, Plan};
@@ -25,6 +26,9 @@ use crate::reading::{ChannelId, DeviceId, Name, RawMessage, Timestamp};
 use crate::router::{Job, LineEvent, OnLine, Route};
 use crate::store::journal::Entry;
 use crate::store::{Call, Record, Restored};
+
+/// A channel whose learner panicked so often rests until the agent is started anew.
+const MOST_PANICS: u32 = 3;
 
 /// What a worker has to say.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,6 +98,10 @@ pub struct Worker {
     entries: Option<Vec<Entry>>,
     /// Stored states that could not be used.
     refused: Vec<Record>,
+    /// Channels whose learners panicked, and how often.
+    failed: HashMap<(DeviceId, ChannelId), u32>,
+    /// Those of them that are to be taken up again.
+    suspended: Vec<(DeviceId, ChannelId)>,
     /// The round of checkpoints.
     round: u64,
     /// Channels that are still to be saved in this round.
@@ -128,6 +136,8 @@ impl Worker {
             holding: HashSet::new(),
             readings: Readings::new(),
             refused: Vec::new(),
+            failed: HashMap::new(),
+            suspended: Vec::new(),
             round: 0,
             unsaved: Vec::new(),
         }
@@ -382,12 +392,61 @@ impl Worker {
         let known = self.devices.get_mut(&device.0)?;
         let position = known.position();
         let (device, channel) = known.channel_mut(channel)?;
-        let outcome = channel.apply(device, &op, self.round);
+        let round = self.round;
+        // A learner that panics must not take the others with it; what it leaves behind is not looked at any more.
+        let Ok(outcome) = catch_unwind(AssertUnwindSafe(|| channel.apply(device, &op, round))) else {
+            let names = (device.clone(), channel.name().clone());
+            self.fail(names, &op);
+            return Some(Outcome { fate: op.is_reading().then_some(Fate::Failed), ..Outcome::default() });
+        };
         if let (Some(entries), Some(source)) = (&mut self.entries, self.sources.get(position)) {
             let (device, step, source) = (device.0.clone(), channel.steps(), source.clone());
             entries.push(Entry { device, channel: channel.name().0.clone(), source, step, op });
         }
         Some(outcome)
+    }
+
+    /// Gives up a channel whose learner panicked: it goes on from its checkpoint and the journal, a few times.
+    fn fail(&mut self, names: (DeviceId, ChannelId), op: &Op) {
+        let (device, channel) = &names;
+        let gone = self.devices.get_mut(&device.0).and_then(|known| known.remove(&channel.0));
+        let held = gone.map_or(0, |channel| channel.held() as u64);
+        self.ledger.add(Count::Channels, 1u64.wrapping_neg());
+        self.ledger.add(Count::Held, held.wrapping_neg());
+        self.ledger.add(Count::Failed, held);
+        self.holding.remove(&names);
+        let times = self.failed.entry(names.clone()).or_default();
+        *times += 1;
+        let times = *times;
+        error!(%device, %channel, times, ?op, "a learner panicked; its channel goes on from its last checkpoint: please report this");
+        self.ledger.add(Count::Panics, 1);
+        if times < MOST_PANICS {
+            self.suspended.push(names);
+        }
+    }
+
+    /// Channels whose learners panicked, and that wait for [`resume`](Self::resume).
+    #[must_use]
+    pub(crate) const fn has_suspended(&self) -> bool {
+        !self.suspended.is_empty()
+    }
+
+    /// Takes up the channels whose learners panicked as they were before: from their checkpoints, and from a journal on
+    /// disk that has all that was done with them.
+    pub(crate) fn resume(&mut self, findings: &mut Vec<Finding>) {
+        let suspended = std::mem::take(&mut self.suspended);
+        if self.entries.is_none() {
+            return;
+        }
+        let restored = self.restored.clone();
+        restored.replay(|entry| {
+            let is_it = |(device, channel): &(DeviceId, ChannelId)| {
+                device.0 == entry.device && channel.0 == entry.channel
+            };
+            if suspended.iter().any(is_it) {
+                self.replay(entry, findings);
+            }
+        });
     }
 
     /// What changed channels since the last call.
@@ -416,7 +475,11 @@ impl Worker {
             channel.skip_to(step);
         }
         self.ledger.add(Count::Replayed, 1);
-        let outcome = channel.apply(device, &op, self.round);
+        let round = self.round;
+        let Ok(outcome) = catch_unwind(AssertUnwindSafe(|| channel.apply(device, &op, round))) else {
+            let names = (device.clone(), channel.name().clone());
+            return self.fail(names, &op);
+        };
         findings.extend(outcome.changes().map(|(change, alert)| Finding::Alert(change, alert)));
     }
 
@@ -543,6 +606,13 @@ impl Worker {
         }
     }
 
+    /// Whether a channel rests because its learner panicked.
+    fn rests(&self, device: &DeviceId, channel: &str) -> bool {
+        let is_it = |(other, name): &&(DeviceId, ChannelId)| other == device && *name.0 == *channel;
+        self.suspended.iter().any(|names| is_it(&names))
+            || self.failed.iter().any(|(names, times)| *times >= MOST_PANICS && is_it(&names))
+    }
+
     /// One reading; why it is not learnt, if it is not.
     fn learn(
         &mut self,
@@ -553,6 +623,9 @@ impl Worker {
         judged: Option<&Judged>,
         findings: &mut Vec<Finding>,
     ) -> Option<Count> {
+        if !self.failed.is_empty() && self.rests(from.device, channel) {
+            return Some(Count::Failed);
+        }
         if let Err(count) = self.make_sure(from, channel) {
             return Some(count);
         }
@@ -577,6 +650,7 @@ impl Worker {
         match fate {
             Some(Fate::Used | Fate::Held) | None => None,
             Some(Fate::NonFinite) => Some(Count::NonFinite),
+            Some(Fate::Failed) => Some(Count::Failed),
             Some(Fate::Refused(refused)) => Some(match refused {
                 Refused::Late => Count::Late,
                 Refused::Duplicate => Count::Duplicate,

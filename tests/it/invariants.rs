@@ -71,7 +71,8 @@ fn only_the_topology_makes_threads() {
 #[test]
 fn risky_libraries_are_named_in_few_files() {
     assert_eq!(naming("agent/src", &["mqtt5::"]), ["agent/src/broker.rs"]);
-    assert_eq!(naming("agent/src", &["redb::"]), ["agent/src/store/mod.rs"]);
+    let of_the_store = naming("agent/src", &["redb::"]);
+    assert!(of_the_store.iter().all(|file| file.starts_with("agent/src/store/")), "{of_the_store:#?}");
     assert_eq!(naming("agent/src", &["Monitor"]), ["agent/src/model.rs"]);
 }
 

@@ -171,7 +171,7 @@ impl Run {
                 Some(Fate::Used | Fate::Held) | None => {}
                 Some(Fate::Refused(Refused::Duplicate)) => self.counts.duplicate += 1,
                 Some(Fate::Refused(_)) => self.counts.late += 1,
-                Some(Fate::NonFinite) => self.counts.missing += 1,
+                Some(Fate::NonFinite | Fate::Failed) => self.counts.missing += 1,
             }
             lane.take(outcome, &mut self.counts, &mut fired, changes);
         }

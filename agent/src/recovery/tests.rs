@@ -92,6 +92,8 @@ impl From<Saved> for Channel {
 struct World {
     /// The first message that was not acknowledged.
     next: usize,
+    /// Before this message comes one over which its learner panics.
+    poison: Option<usize>,
     /// Changes of alerts that an acknowledged message led to, and those that the broker got.
     promised: BTreeSet<(String, String)>,
     told: BTreeSet<(String, String)>,
@@ -114,6 +116,19 @@ fn live(disk: &Simulated, plan: &Arc<Plan>, rng: &mut Rng, world: &mut World) ->
         let count = (1 + rng.next_u64() as usize % BATCH).min(MESSAGES - world.next);
         let mut findings = Vec::new();
         for i in world.next..world.next + count {
+            if world.poison == Some(i) {
+                world.poison = None;
+                let payload = format!(r#"{{"a":{}}}"#, crate::device::tests::PANICS).into_bytes();
+                router.deliver(RawMessage { payload, ..message(i) });
+                worker.handle(&jobs.try_recv().unwrap(), &mut findings);
+                // The batch ends here.
+                state.committer.take(Batch { entries: worker.take_entries(), ..Batch::default() }, now);
+                assert!(worker.has_suspended());
+                state.committer.rotate(now);
+                worker.resume(&mut findings);
+                let failed = [Count::Failed, Count::Panics].map(|count| ledger.get(count));
+                assert_eq!((failed, ledger.totals().missing().readings), ([1, 1], 0));
+            }
             router.deliver(message(i));
             let job: Job = jobs.try_recv().unwrap();
             worker.handle(&job, &mut findings);
@@ -259,6 +274,26 @@ fn with_checkpoints_alone_a_crash_costs_what_was_learnt_since_and_no_alert() {
         differ += u64::from(result != expected);
     }
     assert!(differ > 0, "then it would be a journal");
+}
+
+/// As the threads do it, after a learner panicked.
+#[test]
+fn a_channel_whose_learner_panics_goes_on_from_checkpoint_and_journal_and_harms_no_other() {
+    let plan = plan("journal");
+    let (expected, _) = undisturbed(&plan);
+    let disk = Simulated::new(1, false);
+    let mut world = World::default();
+    // Not at all the first message of a batch, which follows from the seed.
+    world.poison = Some(MESSAGES / 2);
+    assert!(live(&disk, &plan, &mut Rng::new(1), &mut world));
+    let mut result = Result { told: world.told, ..Result::default() };
+    Store::on(Arc::new(disk.clone()))
+        .unwrap()
+        .each(|device, channel, saved| {
+            result.channels.insert((device.to_string(), channel.to_string()), saved.into());
+        })
+        .unwrap();
+    assert!(result == expected, "{}", difference(&result, &expected));
 }
 
 #[test]

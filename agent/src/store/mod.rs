@@ -89,7 +89,11 @@ impl Store {
     /// What is known of channels.
     #[must_use]
     pub fn restored(&self) -> Restored {
-        Restored(Some(Source { models: self.models.clone(), told: self.told.channels() }))
+        Restored(Some(Source {
+            disk: self.disk.clone(),
+            models: self.models.clone(),
+            told: self.told.channels(),
+        }))
     }
 
     /// Every channel, as it would be restored, in order of their names' lengths and names.
@@ -120,10 +124,7 @@ impl Store {
 
     /// The numbers of the journal's segments, oldest first.
     pub(crate) fn segments(&self) -> io::Result<Vec<u64>> {
-        let mut segments: Vec<_> =
-            self.disk.list()?.iter().filter_map(|name| journal::segment(name)).collect();
-        segments.sort_unstable();
-        Ok(segments)
+        segments(&*self.disk)
     }
 
     /// Goes through the journal, oldest first. What is damaged is told and kept, and the rest of its segment passed over:
@@ -131,15 +132,25 @@ impl Store {
     ///
     /// # Errors
     /// What the disk reports.
-    pub(crate) fn replay(&self, mut each: impl FnMut(Entry)) -> io::Result<()> {
-        for segment in self.segments()? {
-            let name = journal::name(segment);
-            if let Tail::Torn(bytes) = journal::read(&self.disk.read(&name)?, &mut each) {
-                warn!("{name} ends with {bytes} bytes that are no whole frame, as after a power cut");
-            }
-        }
-        Ok(())
+    pub(crate) fn replay(&self, each: impl FnMut(Entry)) -> io::Result<()> {
+        replay(&*self.disk, each)
     }
+}
+
+fn segments(disk: &dyn Disk) -> io::Result<Vec<u64>> {
+    let mut segments: Vec<_> = disk.list()?.iter().filter_map(|name| journal::segment(name)).collect();
+    segments.sort_unstable();
+    Ok(segments)
+}
+
+fn replay(disk: &dyn Disk, mut each: impl FnMut(Entry)) -> io::Result<()> {
+    for segment in segments(disk)? {
+        let name = journal::name(segment);
+        if let Tail::Torn(bytes) = journal::read(&disk.read(&name)?, &mut each) {
+            warn!("{name} ends with {bytes} bytes that are no whole frame, as after a power cut");
+        }
+    }
+    Ok(())
 }
 
 /// Channels stored by an earlier run, read when their first reading comes.
@@ -148,6 +159,7 @@ pub struct Restored(Option<Source>);
 
 #[derive(Clone, Debug)]
 struct Source {
+    disk: Arc<dyn Disk>,
     models: Arc<Models>,
     told: ToldChannels,
 }
@@ -156,8 +168,16 @@ impl Restored {
     /// The newest stored state of a channel.
     #[must_use]
     pub fn get(&self, device: &DeviceId, channel: &ChannelId) -> Option<Saved> {
-        let Source { models, told } = self.0.as_ref()?;
+        let Source { models, told, .. } = self.0.as_ref()?;
         let both = [models.get(device, channel), told.get(device, channel)];
         both.into_iter().flatten().max_by_key(|saved| saved.steps)
+    }
+
+    /// Goes through the journal as far as it is on disk.
+    pub(crate) fn replay(&self, each: impl FnMut(Entry)) {
+        let Some(Source { disk, .. }) = &self.0 else { return };
+        if let Err(error) = replay(&**disk, each) {
+            warn!("the journal cannot be read: {error}");
+        }
     }
 }
