@@ -19,6 +19,10 @@ const NO_FILTER: &str = "brooklet/none";
 /// Requests that are written before the connection is flushed.
 const BATCH: usize = 64;
 
+/// Messages that the library keeps until they are acknowledged. More than the sink submits; MQTT 5's default is 65,535,
+/// over all of which it goes each time it writes.
+const IN_FLIGHT: u16 = 100;
+
 /// Looks at the connection a keep-alive time.
 const LOOKS: u32 = 8;
 /// After so many looks at which nothing had come in the broker is asked for a sign of life. The library asks by itself
@@ -90,6 +94,7 @@ impl Options {
                 }
                 options.set_receive_maximum(Some(broker.receive_maximum));
                 options.set_max_packet_size(Some(broker.max_packet_bytes));
+                options.set_outgoing_inflight_upper_limit(IN_FLIGHT);
                 if let Some(Will { topic, payload }) = will {
                     let qos = v5::QoS::AtLeastOnce;
                     options.set_last_will(v5::LastWill::new(topic, payload, qos, true, None));
@@ -129,6 +134,18 @@ impl Options {
         each!(self, Self, |library, options| options.client_id())
     }
 
+    pub(crate) fn keep_alive(&self) -> Duration {
+        each!(self, Self, |library, options| options.keep_alive())
+    }
+
+    /// Whether the broker is to keep the session.
+    pub(crate) fn is_kept(&self) -> bool {
+        match self {
+            Self::V4(options) => !options.clean_session(),
+            Self::V5(options) => !options.clean_start(),
+        }
+    }
+
     /// Reads packets up to this length from now on. With MQTT 5 there is no need: the broker was told the limit.
     pub(crate) fn read_up_to(&mut self, bytes: usize) {
         if let Self::V4(options) = self {
@@ -139,22 +156,21 @@ impl Options {
 
     /// A client and its connection, which is made by polling it. `capacity`: requests on their way to it.
     pub(crate) fn connect(&self, capacity: usize) -> (Client, Connection) {
-        let (client, events, keep_alive) = match self {
+        let (client, events) = match self {
             Self::V4(options) => {
                 let (client, events) = v4::AsyncClient::builder(options.clone()).capacity(capacity).build();
-                (Client::V4(client), Events::V4(events), options.keep_alive())
+                (Client::V4(client), Events::V4(events))
             }
             Self::V5(options) => {
                 let mut options = options.clone();
                 if !options.clean_start() {
                     options.set_session_store(NothingInFlight::of(&options));
                 }
-                let keep_alive = options.keep_alive();
                 let (client, events) = v5::AsyncClient::builder(options).capacity(capacity).build();
-                (Client::V5(client), Events::V5(events), keep_alive)
+                (Client::V5(client), Events::V5(events))
             }
         };
-        (client.clone(), Connection { client, events, watch: Watch::new(keep_alive) })
+        (client.clone(), Connection { client, events, watch: Watch::new(self.keep_alive()) })
     }
 }
 
@@ -267,7 +283,7 @@ impl Client {
         qos: u8,
         retain: bool,
     ) -> Result<Receipt, NotTaken> {
-        let sent = each!(self, Self, |library, client| {
+        each!(self, Self, |library, client| {
             let qos = if qos == 0 { library::QoS::AtMostOnce } else { library::QoS::AtLeastOnce };
             let options = library::PublishOptions::new(qos).retain(retain);
             client.try_publish_tracked(topic, payload, options).map(Receipt::from).map_err(
@@ -276,8 +292,7 @@ impl Client {
                     _ => NotTaken::Full,
                 },
             )
-        });
-        sent
+        })
     }
 
     /// Publishes at QoS 1, waiting for room; false if the connection is gone.
@@ -506,7 +521,7 @@ macro_rules! of_each {
                     return Err(Failure { kind: Kind::Other, text });
                 }
             };
-            Ok(Message { topic: publish.topic, payload: publish.payload, retained: publish.retain, id })
+            Ok(Message { topic: publish.topic, payload: publish.payload, retained: publish.retain, again: publish.dup, id })
         }
 
         fn $refusals(codes: Vec<$library::SubscribeReasonCode>, reason: Option<String>) -> Vec<Option<String>> {

@@ -114,7 +114,7 @@ fn live(disk: &Simulated, plan: &Arc<Plan>, rng: &mut Rng, world: &mut World) ->
         let count = (1 + rng.next_u64() as usize % BATCH).min(MESSAGES - world.next);
         let mut findings = Vec::new();
         for i in world.next..world.next + count {
-            router.deliver(message(i));
+            router.deliver(message(i), false);
             let job: Job = jobs.try_recv().unwrap();
             worker.handle(&job, &mut findings);
         }
@@ -348,7 +348,7 @@ fn history(plan: &Arc<Plan>) -> BTreeMap<(String, u64), Vec<u8>> {
     let mut worker = Worker::new(plan.clone(), Arc::default(), clock(), Arc::default());
     let mut history = BTreeMap::new();
     for i in 0..MESSAGES {
-        router.deliver(message(i));
+        router.deliver(message(i), false);
         worker.handle(&jobs.try_recv().unwrap(), &mut Vec::new());
         // All of them: they change in a round that never ends.
         worker.begin_last_round(crate::store::Call::default());
