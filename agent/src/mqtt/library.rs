@@ -642,3 +642,87 @@ fn with_reason(text: String, reason: Option<String>) -> String {
         None => text,
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop where it fails")]
+mod tests {
+    use std::io;
+    use std::sync::Mutex;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_the_end_of_a_connection_only() {
+        assert_eq!(guarded(async { 1 }).await, Some(1));
+        assert_eq!(guarded(async { panic!("as a test") }).await, None::<()>);
+    }
+
+    #[test]
+    fn names_become_words() {
+        assert_eq!(words(v5::DisconnectReasonCode::SessionTakenOver), "session taken over");
+        assert_eq!(with_reason("quota exceeded".into(), Some("ask me".into())), "quota exceeded (ask me)");
+    }
+
+    /// Lets the client in, then sends messages at QoS 1 for ever, and reads no acknowledgement.
+    async fn talk_only(mut peer: DuplexStream, connack: &[u8], publish: &[u8]) -> io::Result<()> {
+        let mut publish = publish.to_vec();
+        peer.read_u8().await?;
+        let mut connect = vec![0; usize::from(peer.read_u8().await?)];
+        peer.read_exact(&mut connect).await?;
+        peer.write_all(connack).await?;
+        for n in 1..=u16::MAX {
+            publish[5..7].copy_from_slice(&n.to_be_bytes());
+            peer.write_all(&publish).await?;
+        }
+        Ok(())
+    }
+
+    /// `publish` has its number at 5.
+    async fn a_peer_that_stops_reading(mut options: Options, connack: &[u8], publish: &[u8]) {
+        // Room for few bytes each way: the client's own writing comes to a halt soon.
+        let (ours, peer) = duplex(64);
+        let ours = Mutex::new(Some(ours));
+        each!(&mut options, Options, |library, options| {
+            options.set_keep_alive(1);
+            options.set_ack_mode(library::AckMode::Manual);
+            options.set_socket_connector(move |_, _| {
+                let ours = ours.lock().unwrap().take();
+                async { ours.ok_or_else(|| io::ErrorKind::ConnectionRefused.into()) }
+            });
+        });
+        let (client, mut connection) = options.connect(1000);
+        let ended = async {
+            let mut messages = 0;
+            loop {
+                match connection.poll().await {
+                    Ok(Event::Message(message)) => {
+                        messages += 1;
+                        client.acknowledge(message.id.unwrap());
+                    }
+                    Ok(_) => {}
+                    Err(failure) => return (messages, failure.to_string()),
+                }
+            }
+        };
+        let (messages, why) = tokio::select! {
+            ended = ended => ended,
+            broken = talk_only(peer, connack, publish) => panic!("{broken:?}"),
+            () = tokio::time::sleep(Duration::from_millis(3500)) => panic!("not noticed"),
+        };
+        assert!(messages > 0 && why.contains("nothing came from the broker"), "{messages}: {why}");
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_stops_reading_is_noticed() {
+        let options = Options::V4(v4::MqttOptions::new("a", ("localhost", 1)));
+        a_peer_that_stops_reading(options, &[0x20, 2, 0, 0], b"\x32\x06\0\x01t\0\x011").await;
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_stops_reading_is_noticed_with_mqtt_5() {
+        let options = Options::V5(v5::MqttOptions::new("a", ("localhost", 1)));
+        a_peer_that_stops_reading(options, &[0x20, 3, 0, 0, 0], b"\x32\x07\0\x01t\0\x01\x001").await;
+    }
+}

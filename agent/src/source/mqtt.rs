@@ -200,11 +200,24 @@ impl MqttSource {
             Delivery::Done => return true,
             Delivery::Full(waiting) => waiting,
         };
+        // Counted when dropped: also if the connection is given up while it waits.
+        let mut left = Left(Some(if comes_again { Count::Returned } else { Count::Dropped }), &self.ledger);
         let taken = tokio::time::timeout(PATIENCE, waiting.send()).await.is_ok();
-        if !taken {
-            self.ledger.add(if comes_again { Count::Returned } else { Count::Dropped }, 1);
+        if taken {
+            left.0 = None;
         }
         taken
+    }
+}
+
+/// A message that no worker has taken yet.
+struct Left<'a>(Option<Count>, &'a Ledger);
+
+impl Drop for Left<'_> {
+    fn drop(&mut self) {
+        if let Some(count) = self.0 {
+            self.1.add(count, 1);
+        }
     }
 }
 
