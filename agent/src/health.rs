@@ -95,13 +95,14 @@ impl Health {
             time: Timestamp::now().to_string(),
             uptime_seconds: self.started.elapsed().as_secs(),
             broker,
-            problems: Vec::new(),
+            problems: self.ledger.problems(),
             under_way: counts.missing(),
             counts,
             refused_samples: self.ledger.samples(),
             sections,
         };
-        report.problems = report.find_problems();
+        let found = report.find_problems();
+        report.problems.extend(found);
         report
     }
 }

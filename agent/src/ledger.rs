@@ -56,7 +56,7 @@ names! {
     Decoded = "messages_decoded",
     /// Messages refused; the reasons are counted beside.
     Refused = "messages_refused",
-    /// Frames that a device sent twice.
+    /// Frames that a device sent twice, and commands that the broker sent again.
     Repeated = "messages_repeated",
     /// Commands.
     Commands = "messages_commands",
@@ -129,6 +129,8 @@ names! {
     OutboxRefused = "outbox_refused",
     /// Times that the broker confirmed the subscriptions.
     Subscribed = "subscriptions",
+    /// Sessions that the broker was to keep and did not: messages may have been lost meanwhile.
+    SessionsLost = "sessions_lost",
     /// Connections lost.
     Disconnects = "disconnects",
     /// Channels restored from the disk.
@@ -164,6 +166,17 @@ impl Count {
     }
 }
 
+/// What a person has to mend; shown in the status message for as long as it lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Problem {
+    /// The broker refuses a subscription.
+    Subscription,
+    /// Another client has this one's id.
+    ClientId,
+    /// A message that is too long comes again for ever.
+    TooLong,
+}
+
 /// Counters shared by all threads.
 #[derive(Debug)]
 pub struct Ledger {
@@ -171,6 +184,7 @@ pub struct Ledger {
     gauges: [AtomicU64; Gauge::ALL.len()],
     /// Reasons come from the decoders; there are few of them.
     refusals: Mutex<Refusals>,
+    problems: Mutex<BTreeMap<Problem, String>>,
 }
 
 impl Default for Ledger {
@@ -179,6 +193,7 @@ impl Default for Ledger {
             counts: std::array::from_fn(|_| AtomicU64::new(0)),
             gauges: Default::default(),
             refusals: Mutex::default(),
+            problems: Mutex::default(),
         }
     }
 }
@@ -319,6 +334,26 @@ impl Ledger {
     #[must_use]
     pub fn samples(&self) -> BTreeMap<String, Sample> {
         self.refusals().samples.iter().map(|(reason, one)| ((*reason).to_owned(), one.clone())).collect()
+    }
+
+    /// There is this problem, in words for the person who can mend it.
+    pub fn problem(&self, problem: Problem, words: String) {
+        self.lock_problems().insert(problem, words);
+    }
+
+    /// There is no such problem any more.
+    pub fn solved(&self, problem: Problem) {
+        self.lock_problems().remove(&problem);
+    }
+
+    /// The problems there are now.
+    #[must_use]
+    pub fn problems(&self) -> Vec<String> {
+        self.lock_problems().values().cloned().collect()
+    }
+
+    fn lock_problems(&self) -> MutexGuard<'_, BTreeMap<Problem, String>> {
+        self.problems.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// All counters now.

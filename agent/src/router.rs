@@ -1,9 +1,10 @@
 //! topic -> stream, device, channel, worker. Decided once a topic, then looked up. Commands and the frames of serial lines go
 //! to the worker that has their device.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
+use std::time::Duration;
 
 use brooklet_core::message::Message;
 use tokio::sync::mpsc;
@@ -13,6 +14,12 @@ use crate::command::{Action, Command};
 use crate::ledger::{Count, Ledger};
 use crate::reading::{DeviceId, Name, RawMessage, Timestamp};
 use crate::source::mqtt::Ack;
+
+/// Commands remembered, so that one that the broker sends again is not done again.
+const RECENT: usize = 256;
+
+/// Between two looks at a full queue.
+const RELIEF: Duration = Duration::from_millis(20);
 
 /// Where Brooklet's own topics begin.
 pub const OWN_PREFIX: &str = "brooklet/";
@@ -106,9 +113,7 @@ impl Queues {
 
     /// The worker that has whatever goes by this key.
     fn worker(&self, key: &str) -> usize {
-        let mut hasher = DefaultHasher::new();
-        key.hash(&mut hasher);
-        hasher.finish().checked_rem(self.0.len() as u64).unwrap_or(0) as usize
+        hash(key).checked_rem(self.0.len() as u64).unwrap_or(0) as usize
     }
 
     /// Hands something of a line to the worker that has its device; waits while the queue is full.
@@ -129,6 +134,8 @@ pub struct Router {
     queues: Queues,
     /// What the topics of commands begin with.
     commands: String,
+    /// The commands that were handed on last, by a hash of topic and payload.
+    recent: VecDeque<u64>,
     ledger: Arc<Ledger>,
 }
 
@@ -165,19 +172,43 @@ impl Router {
         most_routes: usize,
         ledger: Arc<Ledger>,
     ) -> Self {
-        Self { streams, routes: HashMap::new(), most_routes, queues, commands, ledger }
+        Self {
+            streams,
+            routes: HashMap::new(),
+            most_routes,
+            queues,
+            commands,
+            recent: VecDeque::new(),
+            ledger,
+        }
     }
 
-    /// Hands a message to its worker, or counts why not.
-    pub(crate) fn deliver(&mut self, message: RawMessage) -> Delivery<'_> {
+    /// Waits until every queue is at most half full.
+    pub(crate) async fn relieved(&self) {
+        // Room is not waited for at the queue itself: that would let nobody else in.
+        let full = |queue: &mpsc::Sender<Job>| queue.capacity() < queue.max_capacity() / 2;
+        while self.queues.0.iter().any(full) {
+            tokio::time::sleep(RELIEF).await;
+        }
+    }
+
+    /// Hands a message to its worker, or counts why not. `again`: the broker may have sent it before.
+    pub(crate) fn deliver(&mut self, message: RawMessage, again: bool) -> Delivery<'_> {
         if message.retained {
             return self.pass_over(message, Count::Retained);
         }
+        let mut command = None;
         let (worker, job) = if message.topic.starts_with(OWN_PREFIX) {
-            let Some(command) = self.command(&message) else {
+            let Some(parsed) = self.command(&message) else {
                 return self.pass_over(message, Count::Own);
             };
-            (self.owner(&command), Job::Command(Box::new(command), message.ack))
+            let hash = hash(&(&message.topic, &message.payload));
+            // It was done, but the broker did not hear so. What a person sends twice is done twice.
+            if again && self.recent.contains(&hash) {
+                return self.pass_over(message, Count::Repeated);
+            }
+            command = Some(hash);
+            (self.owner(&parsed), Job::Command(Box::new(parsed), message.ack))
         } else {
             let Some(route) = self.route(&message.topic) else {
                 return self.pass_over(message, Count::Unmapped);
@@ -187,7 +218,14 @@ impl Router {
         // There is a queue for every worker.
         let Some(queue) = self.queues.0.get(worker) else { return Delivery::Done };
         match queue.try_send(job) {
-            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => Delivery::Done,
+            Ok(()) => {
+                if let Some(hash) = command {
+                    self.recent.truncate(RECENT - 1);
+                    self.recent.push_front(hash);
+                }
+                Delivery::Done
+            }
+            Err(mpsc::error::TrySendError::Closed(_)) => Delivery::Done,
             Err(mpsc::error::TrySendError::Full(job)) => Delivery::Full(Waiting { queue, job }),
         }
     }
@@ -231,6 +269,12 @@ impl Router {
         }
         route
     }
+}
+
+fn hash(value: &(impl Hash + ?Sized)) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn make_route(stream: &Arc<Stream>, topic: &str, queues: &Queues) -> Option<Route> {
@@ -278,6 +322,23 @@ mod tests {
     use super::*;
     use crate::check;
 
+    #[tokio::test]
+    async fn relief_is_half_a_queue() {
+        let (queue, mut jobs) = mpsc::channel(8);
+        let queues = Queues::new(vec![queue.clone()]);
+        let router = Router::new(Vec::new(), queues, String::new(), 0, Arc::default());
+        let relieved = || async { tokio::time::timeout(RELIEF * 3, router.relieved()).await.is_ok() };
+        assert!(relieved().await, "nothing is in it");
+        let event = || LineEvent::Opened;
+        let job = || OnLine { line: 0, device: DeviceId("a".into()), received: Timestamp(0), event: event() };
+        while queue.try_send(Job::Line(job())).is_ok() {}
+        for _ in 0..4 {
+            assert!(!relieved().await, "more than half full");
+            jobs.try_recv().unwrap();
+        }
+        assert!(relieved().await);
+    }
+
     #[test]
     fn a_command_goes_where_its_channel_is() {
         let folder = tempfile::tempdir().unwrap();
@@ -289,17 +350,20 @@ mod tests {
         let commands = "brooklet/gw/cmd/".to_owned();
         let mut router = Router::new(streams, Queues::new(queues), commands, 100, Arc::default());
         // The worker that a message goes to.
-        let mut worker = |topic: String, payload: &str| {
+        let mut worker = |topic: String, payload: &str, again: bool| {
             let (payload, received) = (payload.as_bytes().to_vec(), Timestamp(0));
             let message = RawMessage { topic, payload, received, retained: false, ack: None };
-            assert!(matches!(router.deliver(message), Delivery::Done));
+            assert!(matches!(router.deliver(message, again), Delivery::Done));
             jobs.iter_mut().position(|jobs| jobs.try_recv().is_ok())
         };
-        let topics = (0..20).map(|i| worker(format!("hall/t{i}"), "1")).collect::<Vec<_>>();
+        let topics = (0..20).map(|i| worker(format!("hall/t{i}"), "1", false)).collect::<Vec<_>>();
         assert!(topics.iter().any(|other| other != &topics[0]));
         for (i, topic) in topics.iter().enumerate() {
             let command = format!(r#"{{"status":"init","device":"hall","channel":"t{i}"}}"#);
-            assert_eq!(worker("brooklet/gw/cmd/publish-model/1".to_owned(), &command), *topic);
+            let mut worker = |again| worker("brooklet/gw/cmd/publish-model/1".to_owned(), &command, again);
+            assert_eq!(worker(true), *topic, "the first time it is new, whatever the broker says");
+            assert_eq!(worker(true), None, "the broker sends it again");
+            assert_eq!(worker(false), *topic, "somebody sends it again");
         }
     }
 }

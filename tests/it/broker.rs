@@ -25,14 +25,25 @@ fn publish(broker: &Broker, range: std::ops::Range<usize>) {
     sensors.settle();
 }
 
-fn start(broker: &Broker, state: &TempDir) -> Command {
-    agent::watching(broker, "sensors/#", state.path())
+fn start(broker: &Broker, state: &TempDir, version: &str) -> Command {
+    let mut command = agent::watching(broker, "sensors/#", state.path());
+    command.env("BROOKLET_MQTT__VERSION", version);
+    command
 }
 
 #[test]
 fn nothing_is_lost_while_the_broker_restarts() {
+    broker_restarts("3.1.1");
+}
+
+#[test]
+fn nothing_is_lost_while_the_broker_restarts_with_mqtt_5() {
+    broker_restarts("5");
+}
+
+fn broker_restarts(version: &str) {
     let (mut broker, state) = (Broker::start(), TempDir::new().unwrap());
-    let mut agent = agent::start(start(&broker, &state));
+    let mut agent = agent::start(start(&broker, &state, version));
     let watcher = Client::watch(broker.port(), "brooklet/#");
     publish(&broker, 0..STOP);
     watcher.wait_used(STOP as u64);
@@ -62,8 +73,17 @@ fn nothing_is_lost_while_the_broker_restarts() {
 
 #[test]
 fn a_broker_that_lost_its_memory_is_told_again() {
+    broker_forgets("3.1.1");
+}
+
+#[test]
+fn a_broker_that_lost_its_memory_is_told_again_with_mqtt_5() {
+    broker_forgets("5");
+}
+
+fn broker_forgets(version: &str) {
     let (mut broker, state) = (Broker::start(), TempDir::new().unwrap());
-    let agent = agent::start(start(&broker, &state));
+    let agent = agent::start(start(&broker, &state, version));
     let watcher = Client::watch(broker.port(), "brooklet/#");
     publish(&broker, 0..STOP);
     watcher.wait_used(STOP as u64);
@@ -82,7 +102,8 @@ fn a_broker_that_lost_its_memory_is_told_again() {
     });
     // It listens again, too.
     publish(&broker, STOP..READINGS);
-    late.wait_used(READINGS as u64);
+    let counts = late.wait_used(READINGS as u64);
+    assert_eq!(counts.get("sessions_lost"), 1, "{counts:?}");
     let over = late.wait_alert(EVENTS, |over| over.state == State::Resolved);
     assert_eq!(over.id, alert.id);
 }
@@ -91,7 +112,7 @@ fn a_broker_that_lost_its_memory_is_told_again() {
 fn an_agent_that_starts_before_its_broker_finds_it() {
     let (mut broker, state) = (Broker::start(), TempDir::new().unwrap());
     broker.stop();
-    let mut command = start(&broker, &state);
+    let mut command = start(&broker, &state, "3.1.1");
     let agent = brooklet_tests::child::Child::spawn("brooklet", &mut command);
     assert!(agent.line("nothing listens there").contains("is the broker running"));
     broker.start_again();
@@ -102,6 +123,91 @@ fn an_agent_that_starts_before_its_broker_finds_it() {
     // What does not change is said once.
     let complaints = agent.lines("nothing listens there");
     assert!(complaints.len() <= 2, "once for each connection: {complaints:#?}");
+}
+
+#[test]
+fn the_broker_keeps_messages_while_the_agent_is_away_with_mqtt_5() {
+    let (broker, state) = (Broker::start(), TempDir::new().unwrap());
+    let mut agent = agent::start(start(&broker, &state, "5"));
+    let watcher = Client::watch(broker.port(), "brooklet/#");
+    publish(&broker, 0..STOP);
+    watcher.wait_used(STOP as u64);
+    let alert = watcher.wait_alert(EVENTS, |alert| alert.state == State::Firing);
+    assert_eq!(agent::stop(&mut agent)["sessions_lost"], 0);
+    watcher.wait_status("offline");
+    publish(&broker, STOP..STOP + MISSED);
+
+    watcher.forget();
+    let mut agent = agent::start(start(&broker, &state, "5"));
+    publish(&broker, STOP + MISSED..READINGS);
+    let counts = watcher.wait_used((READINGS - STOP) as u64);
+    counts.assert_complete();
+    let late = Client::watch(broker.port(), ALERT);
+    let kept = late.wait_alert(ALERT, |kept| kept.state == State::Resolved);
+    assert_eq!(kept.id, alert.id);
+    assert!(agent.line("connected to the broker").contains("session_present=true"));
+    agent::stop(&mut agent);
+    let versions = broker.child().lines(" as brooklet-gw");
+    assert!(!versions.is_empty() && versions.iter().all(|line| line.contains("(p5,")), "{versions:#?}");
+}
+
+#[test]
+fn a_message_that_is_too_long_does_not_end_the_connection_with_mqtt_5() {
+    let (broker, state) = (Broker::start(), TempDir::new().unwrap());
+    let mut command = start(&broker, &state, "5");
+    command.env("BROOKLET_MQTT__MAX_PACKET_BYTES", "10000");
+    let mut agent = agent::start(command);
+    let watcher = Client::watch(broker.port(), "brooklet/#");
+    let sensors = Client::connect(broker.port());
+    sensors.publish("sensors/boiler", vec![b'1'; 20_000]);
+    sensors.settle();
+    publish(&broker, 0..10);
+    let counts = watcher.wait_used(10);
+    assert_eq!((counts.get("messages"), counts.get("disconnects")), (10, 0), "{counts:?}");
+    agent::stop(&mut agent);
+}
+
+#[test]
+fn two_agents_with_one_client_id_are_told_so() {
+    let (broker, states) = (Broker::start(), [TempDir::new().unwrap(), TempDir::new().unwrap()]);
+    let agent = |name: &str, state: &TempDir| {
+        let config = format!(
+            "[mqtt]\nurl = \"{}\"\nclient_id = \"twin\"\n[[stream]]\nname = \"all\"\ntopic = \"sensors/#\"\n",
+            broker.url()
+        );
+        let mut command = agent::configured(&config, state.path(), &state.path().join("state"));
+        command.env("BROOKLET_GATEWAY__NAME", name);
+        brooklet_tests::child::Child::spawn(name, &mut command)
+    };
+    let watcher = Client::watch(broker.port(), "brooklet/+/status");
+    let mut agents = [agent("left", &states[0]), agent("right", &states[1])];
+    let told =
+        |child: &brooklet_tests::child::Child| child.lines("does another client use the client id twin");
+    let deadline = std::time::Instant::now() + brooklet_tests::PATIENCE;
+    while agents.iter().all(|agent| told(agent).is_empty()) {
+        assert!(std::time::Instant::now() < deadline, "neither noticed");
+        let seen = agents[0].log().len();
+        agents[0].log().wait(seen, std::time::Duration::from_millis(200), |_| Some(()));
+    }
+    let line = agents.iter().flat_map(told).next().unwrap();
+    let (_, seconds) = line.split_once("the next attempt is in ").unwrap();
+    let seconds: u64 = seconds.trim_end_matches(" s").parse().unwrap();
+    assert!((60..=180).contains(&seconds), "{line}");
+    // The other one has the broker to itself for a while, and the first says what is wrong.
+    let loser = agents.iter().position(|agent| !told(agent).is_empty()).unwrap();
+    let status = ["brooklet/left/status", "brooklet/right/status"][loser];
+    watcher.wait(status, |message| {
+        let json = message.json();
+        let problems = json["problems"].as_array()?;
+        problems
+            .iter()
+            .any(|problem| problem.as_str().is_some_and(|text| text.contains("twin")))
+            .then_some(())
+    });
+    for agent in &mut agents {
+        agent.signal("TERM");
+        assert!(agent.wait(agent::STOP_WITHIN).success(), "also while it waits");
+    }
 }
 
 #[test]

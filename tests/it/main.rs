@@ -6,6 +6,7 @@ mod broker;
 mod configured;
 mod demo;
 mod detection;
+mod fake_broker;
 mod firmware;
 mod firmware_ethernet;
 mod invariants;

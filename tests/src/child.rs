@@ -94,9 +94,22 @@ impl Child {
     /// If there is no such process any more.
     #[must_use]
     pub fn memory(&self) -> u64 {
+        self.of_status("VmRSS:")
+    }
+
+    /// The most memory that it ever had, in KiB.
+    ///
+    /// # Panics
+    /// If there is no such process any more.
+    #[must_use]
+    pub fn peak_memory(&self) -> u64 {
+        self.of_status("VmHWM:")
+    }
+
+    fn of_status(&self, name: &str) -> u64 {
         let status =
             std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("a process");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("its memory");
         line.split_whitespace().next().and_then(|size| size.parse().ok()).expect("a number")
     }
 

@@ -8,6 +8,7 @@
 //! build    programs under test                  qemu    firmware on an emulated board
 //! board    a device of its own mind on a line over TCP
 //! malformed payloads that no decoder takes, and why
+//! fake_broker  a broker that follows a script, for what no real one does
 //! ```
 //! Nothing here sleeps to let something happen: everything waits for a condition, with a deadline. What fails says
 //! what it waited for, and prints the logs of the processes it had started.
@@ -19,6 +20,7 @@ pub mod broker;
 pub mod build;
 pub mod child;
 pub mod client;
+pub mod fake_broker;
 pub mod malformed;
 pub mod qemu;
 pub mod record;

@@ -190,7 +190,7 @@ workers = 65
 
 [mqtt]
 url = "mqtt://broker.example:99999"
-keep_alive_seconds = 2
+keep_alive_seconds = 0
 pasword_file = "x"
 
 [[stream]]
@@ -225,7 +225,7 @@ threshold = "high"
             "brooklet.toml:2:1: gateway.nam: unknown key; did you mean `name`?",
             "brooklet.toml:3:11: gateway.workers: must be 1 to 64, not 65",
             "brooklet.toml:6:7: mqtt.url: the port must be 1 to 65535",
-            "brooklet.toml:7:22: mqtt.keep_alive_seconds: must be 5 to 3600, not 2",
+            "brooklet.toml:7:22: mqtt.keep_alive_seconds: must be 1 to 3600, not 0",
             "brooklet.toml:8:1: mqtt.pasword_file: unknown key; did you mean `password_file`?",
             "brooklet.toml:12:9: stream[0].topic: `#` stands for the rest of a topic, so it can only be the last level",
             "brooklet.toml:13:1: stream[0].paylod: unknown key; did you mean `payload`?",

@@ -19,6 +19,10 @@ const NO_FILTER: &str = "brooklet/none";
 /// Requests that are written before the connection is flushed.
 const BATCH: usize = 64;
 
+/// Messages that the library keeps until they are acknowledged. More than the sink submits; MQTT 5's default is 65,535,
+/// over all of which it goes each time it writes.
+const IN_FLIGHT: u16 = 100;
+
 /// Looks at the connection a keep-alive time.
 const LOOKS: u32 = 8;
 /// After so many looks at which nothing had come in the broker is asked for a sign of life. The library asks by itself
@@ -90,6 +94,7 @@ impl Options {
                 }
                 options.set_receive_maximum(Some(broker.receive_maximum));
                 options.set_max_packet_size(Some(broker.max_packet_bytes));
+                options.set_outgoing_inflight_upper_limit(IN_FLIGHT);
                 if let Some(Will { topic, payload }) = will {
                     let qos = v5::QoS::AtLeastOnce;
                     options.set_last_will(v5::LastWill::new(topic, payload, qos, true, None));
@@ -129,6 +134,18 @@ impl Options {
         each!(self, Self, |library, options| options.client_id())
     }
 
+    pub(crate) fn keep_alive(&self) -> Duration {
+        each!(self, Self, |library, options| options.keep_alive())
+    }
+
+    /// Whether the broker is to keep the session.
+    pub(crate) fn is_kept(&self) -> bool {
+        match self {
+            Self::V4(options) => !options.clean_session(),
+            Self::V5(options) => !options.clean_start(),
+        }
+    }
+
     /// Reads packets up to this length from now on. With MQTT 5 there is no need: the broker was told the limit.
     pub(crate) fn read_up_to(&mut self, bytes: usize) {
         if let Self::V4(options) = self {
@@ -139,22 +156,21 @@ impl Options {
 
     /// A client and its connection, which is made by polling it. `capacity`: requests on their way to it.
     pub(crate) fn connect(&self, capacity: usize) -> (Client, Connection) {
-        let (client, events, keep_alive) = match self {
+        let (client, events) = match self {
             Self::V4(options) => {
                 let (client, events) = v4::AsyncClient::builder(options.clone()).capacity(capacity).build();
-                (Client::V4(client), Events::V4(events), options.keep_alive())
+                (Client::V4(client), Events::V4(events))
             }
             Self::V5(options) => {
                 let mut options = options.clone();
                 if !options.clean_start() {
                     options.set_session_store(NothingInFlight::of(&options));
                 }
-                let keep_alive = options.keep_alive();
                 let (client, events) = v5::AsyncClient::builder(options).capacity(capacity).build();
-                (Client::V5(client), Events::V5(events), keep_alive)
+                (Client::V5(client), Events::V5(events))
             }
         };
-        (client.clone(), Connection { client, events, watch: Watch::new(keep_alive) })
+        (client.clone(), Connection { client, events, watch: Watch::new(self.keep_alive()) })
     }
 }
 
@@ -267,7 +283,7 @@ impl Client {
         qos: u8,
         retain: bool,
     ) -> Result<Receipt, NotTaken> {
-        let sent = each!(self, Self, |library, client| {
+        each!(self, Self, |library, client| {
             let qos = if qos == 0 { library::QoS::AtMostOnce } else { library::QoS::AtLeastOnce };
             let options = library::PublishOptions::new(qos).retain(retain);
             client.try_publish_tracked(topic, payload, options).map(Receipt::from).map_err(
@@ -276,8 +292,7 @@ impl Client {
                     _ => NotTaken::Full,
                 },
             )
-        });
-        sent
+        })
     }
 
     /// Publishes at QoS 1, waiting for room; false if the connection is gone.
@@ -506,7 +521,7 @@ macro_rules! of_each {
                     return Err(Failure { kind: Kind::Other, text });
                 }
             };
-            Ok(Message { topic: publish.topic, payload: publish.payload, retained: publish.retain, id })
+            Ok(Message { topic: publish.topic, payload: publish.payload, retained: publish.retain, again: publish.dup, id })
         }
 
         fn $refusals(codes: Vec<$library::SubscribeReasonCode>, reason: Option<String>) -> Vec<Option<String>> {
@@ -625,5 +640,89 @@ fn with_reason(text: String, reason: Option<String>) -> String {
     match reason {
         Some(reason) => format!("{text} ({reason})"),
         None => text,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop where it fails")]
+mod tests {
+    use std::io;
+    use std::sync::Mutex;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_the_end_of_a_connection_only() {
+        assert_eq!(guarded(async { 1 }).await, Some(1));
+        assert_eq!(guarded(async { panic!("as a test") }).await, None::<()>);
+    }
+
+    #[test]
+    fn names_become_words() {
+        assert_eq!(words(v5::DisconnectReasonCode::SessionTakenOver), "session taken over");
+        assert_eq!(with_reason("quota exceeded".into(), Some("ask me".into())), "quota exceeded (ask me)");
+    }
+
+    /// Lets the client in, then sends messages at QoS 1 for ever, and reads no acknowledgement.
+    async fn talk_only(mut peer: DuplexStream, connack: &[u8], publish: &[u8]) -> io::Result<()> {
+        let mut publish = publish.to_vec();
+        peer.read_u8().await?;
+        let mut connect = vec![0; usize::from(peer.read_u8().await?)];
+        peer.read_exact(&mut connect).await?;
+        peer.write_all(connack).await?;
+        for n in 1..=u16::MAX {
+            publish[5..7].copy_from_slice(&n.to_be_bytes());
+            peer.write_all(&publish).await?;
+        }
+        Ok(())
+    }
+
+    /// `publish` has its number at 5.
+    async fn a_peer_that_stops_reading(mut options: Options, connack: &[u8], publish: &[u8]) {
+        // Room for few bytes each way: the client's own writing comes to a halt soon.
+        let (ours, peer) = duplex(64);
+        let ours = Mutex::new(Some(ours));
+        each!(&mut options, Options, |library, options| {
+            options.set_keep_alive(1);
+            options.set_ack_mode(library::AckMode::Manual);
+            options.set_socket_connector(move |_, _| {
+                let ours = ours.lock().unwrap().take();
+                async { ours.ok_or_else(|| io::ErrorKind::ConnectionRefused.into()) }
+            });
+        });
+        let (client, mut connection) = options.connect(1000);
+        let ended = async {
+            let mut messages = 0;
+            loop {
+                match connection.poll().await {
+                    Ok(Event::Message(message)) => {
+                        messages += 1;
+                        client.acknowledge(message.id.unwrap());
+                    }
+                    Ok(_) => {}
+                    Err(failure) => return (messages, failure.to_string()),
+                }
+            }
+        };
+        let (messages, why) = tokio::select! {
+            ended = ended => ended,
+            broken = talk_only(peer, connack, publish) => panic!("{broken:?}"),
+            () = tokio::time::sleep(Duration::from_millis(3500)) => panic!("not noticed"),
+        };
+        assert!(messages > 0 && why.contains("nothing came from the broker"), "{messages}: {why}");
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_stops_reading_is_noticed() {
+        let options = Options::V4(v4::MqttOptions::new("a", ("localhost", 1)));
+        a_peer_that_stops_reading(options, &[0x20, 2, 0, 0], b"\x32\x06\0\x01t\0\x011").await;
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_stops_reading_is_noticed_with_mqtt_5() {
+        let options = Options::V5(v5::MqttOptions::new("a", ("localhost", 1)));
+        a_peer_that_stops_reading(options, &[0x20, 3, 0, 0, 0], b"\x32\x07\0\x01t\0\x01\x001").await;
     }
 }

@@ -64,6 +64,8 @@ pub(crate) struct Message {
     pub(crate) payload: Bytes,
     /// Delivered because it was retained, on subscribing.
     pub(crate) retained: bool,
+    /// The broker may have sent it before (MQTT's DUP).
+    pub(crate) again: bool,
     /// To acknowledge it by; `None` at QoS 0.
     pub(crate) id: Option<PacketId>,
 }
@@ -93,6 +95,14 @@ pub(crate) enum Kind {
     Other,
 }
 
+impl Failure {
+    /// The broker is there, but does not do its part.
+    pub(crate) fn stalled() -> Self {
+        let text = "the broker acknowledges nothing for twice mqtt.keep_alive_seconds".to_owned();
+        Self { kind: Kind::Other, text }
+    }
+}
+
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.text)
@@ -119,7 +129,7 @@ fn is_cut(error: &(dyn std::error::Error + 'static)) -> bool {
 }
 
 /// A connection that lived this long was a good one: waiting starts over.
-pub(crate) const STEADY: Duration = Duration::from_secs(5);
+pub(crate) const STEADY: Duration = Duration::from_secs(2);
 
 /// Waiting times between attempts: full jitter, doubling from 100 ms to 30 s.
 #[derive(Debug)]
@@ -135,6 +145,11 @@ impl Backoff {
     pub(crate) fn new() -> Self {
         let now = crate::reading::Timestamp::now().0.unsigned_abs();
         Self { rng: Rng::new(now ^ (u64::from(std::process::id()) << 40)), attempt: 0 }
+    }
+
+    /// A time of another kind: how long to leave the broker to somebody else, one to three minutes.
+    pub(crate) fn long() -> Duration {
+        Duration::from_secs(60).mul_f32(1.0 + 2.0 * Self::new().rng.uniform())
     }
 
     pub(crate) fn reset(&mut self) {
@@ -159,6 +174,8 @@ mod tests {
         assert!(waits[0] <= Duration::from_millis(100));
         assert!(waits.iter().all(|wait| *wait >= Duration::from_millis(10) && *wait <= Backoff::LONGEST));
         assert!(waits[50..].iter().any(|wait| *wait > Duration::from_secs(5)));
+        let long = Backoff::long().as_secs();
+        assert!((60..=180).contains(&long), "{long} s");
         backoff.reset();
         assert!(backoff.next() <= Duration::from_millis(100));
     }

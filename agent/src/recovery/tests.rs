@@ -119,7 +119,7 @@ fn live(disk: &Simulated, plan: &Arc<Plan>, rng: &mut Rng, world: &mut World) ->
             if world.poison == Some(i) {
                 world.poison = None;
                 let payload = format!(r#"{{"a":{}}}"#, crate::device::tests::PANICS).into_bytes();
-                router.deliver(RawMessage { payload, ..message(i) });
+                router.deliver(RawMessage { payload, ..message(i) }, false);
                 worker.handle(&jobs.try_recv().unwrap(), &mut findings);
                 // The batch ends here.
                 state.committer.take(Batch { entries: worker.take_entries(), ..Batch::default() }, now);
@@ -129,7 +129,7 @@ fn live(disk: &Simulated, plan: &Arc<Plan>, rng: &mut Rng, world: &mut World) ->
                 let failed = [Count::Failed, Count::Panics].map(|count| ledger.get(count));
                 assert_eq!((failed, ledger.totals().missing().readings), ([1, 1], 0));
             }
-            router.deliver(message(i));
+            router.deliver(message(i), false);
             let job: Job = jobs.try_recv().unwrap();
             worker.handle(&job, &mut findings);
         }
@@ -383,7 +383,7 @@ fn history(plan: &Arc<Plan>) -> BTreeMap<(String, u64), Vec<u8>> {
     let mut worker = Worker::new(plan.clone(), Arc::default(), clock(), Arc::default());
     let mut history = BTreeMap::new();
     for i in 0..MESSAGES {
-        router.deliver(message(i));
+        router.deliver(message(i), false);
         worker.handle(&jobs.try_recv().unwrap(), &mut Vec::new());
         // All of them: they change in a round that never ends.
         worker.begin_last_round(crate::store::Call::default());

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 use tracing::{error, info, warn};
 
@@ -15,7 +15,7 @@ use super::compose::{json, message};
 use super::outbox::{Outbox, Outgoing, Priority};
 use crate::health::{Health, ONLINE};
 use crate::ledger::{Count, Gauge, Ledger};
-use crate::mqtt::{Backoff, Client, Event, Kind, NotTaken, Options, Outcome, STEADY};
+use crate::mqtt::{Backoff, Client, Event, Failure, Kind, NotTaken, Options, Outcome, STEADY};
 
 /// Messages submitted and not yet acknowledged.
 const IN_FLIGHT: usize = 50;
@@ -52,6 +52,12 @@ struct Pump {
     longest: u32,
     outbox: Arc<Outbox>,
     in_flight: VecDeque<(Outgoing, Acknowledged)>,
+    /// When a message was acknowledged last, or the first one submitted.
+    progress: Instant,
+    /// How long the broker may take to acknowledge one.
+    patience: Duration,
+    /// It took longer: the connection is to be given up.
+    stalled: Arc<Notify>,
 }
 
 /// The connection that the polling side has, if it has one.
@@ -67,6 +73,7 @@ impl MqttSink {
     pub(crate) async fn run(self) {
         let outbox = self.outbox.clone();
         let (link_to, link) = watch::channel(None);
+        let stalled = Arc::new(Notify::new());
         let pump = Pump {
             client: None,
             topics: self.topics,
@@ -75,11 +82,14 @@ impl MqttSink {
             longest: self.longest,
             outbox: self.outbox,
             in_flight: VecDeque::new(),
+            progress: Instant::now(),
+            patience: self.options.keep_alive() * 2,
+            stalled: stalled.clone(),
         };
         // Side by side on one thread, so that publishing never waits in the polling side. A poll is cut short only
         // when everything has been said.
         tokio::select! {
-            () = poll(self.options, link_to) => {}
+            () = poll(self.options, link_to, &stalled) => {}
             () = pump.run(link, self.health_every) => {}
         }
         outbox.ended.notify_one();
@@ -87,7 +97,7 @@ impl MqttSink {
 }
 
 /// Connects and polls until goodbye was said: publishing must never wait here.
-async fn poll(options: Options, link: watch::Sender<Option<Link>>) {
+async fn poll(options: Options, link: watch::Sender<Option<Link>>, stalled: &Notify) {
     let mut backoff = Backoff::new();
     let mut last_complaint = String::new();
     loop {
@@ -95,7 +105,11 @@ async fn poll(options: Options, link: watch::Sender<Option<Link>>) {
         let (client, mut connection) = options.connect(IN_FLIGHT + 10);
         let mut connected_at = None;
         let failure = loop {
-            match connection.poll().await {
+            let event = tokio::select! {
+                event = connection.poll() => event,
+                () = stalled.notified() => Err(Failure::stalled()),
+            };
+            match event {
                 Ok(Event::Connected { longest, .. }) => {
                     info!("ready to publish");
                     connected_at = Some(Instant::now());
@@ -147,6 +161,10 @@ impl Pump {
                     self.linked(link);
                 }
                 _ = health.tick() => self.health(),
+                () = tokio::time::sleep_until(self.progress + self.patience), if !self.in_flight.is_empty() => {
+                    self.stalled.notify_one();
+                    self.progress = Instant::now();
+                }
             }
         }
         let said = self.client.is_some() && tokio::time::timeout(LAST_WORDS, self.finish()).await.is_ok();
@@ -198,7 +216,12 @@ impl Pump {
             }
             let qos = u8::from(message.priority != Priority::Score);
             match client.publish(&message.topic, message.payload.clone(), qos, message.retain) {
-                Ok(receipt) => self.in_flight.push_back((message, Box::pin(receipt.outcome()))),
+                Ok(receipt) => {
+                    if self.in_flight.is_empty() {
+                        self.progress = Instant::now();
+                    }
+                    self.in_flight.push_back((message, Box::pin(receipt.outcome())));
+                }
                 Err(NotTaken::Invalid) => {
                     error!(topic = message.topic, "not a topic that MQTT allows; the message is dropped");
                     self.outbox.done(&message);
@@ -213,6 +236,7 @@ impl Pump {
     }
 
     fn acknowledged(&mut self, outcome: Outcome) {
+        self.progress = Instant::now();
         match outcome {
             Outcome::Acknowledged => {
                 if let Some((message, _)) = self.in_flight.pop_front() {

@@ -4,3 +4,4 @@ pub mod mqtt;
 pub mod replay;
 pub mod serial;
 pub mod simulate;
+mod subscription;

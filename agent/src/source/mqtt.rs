@@ -8,11 +8,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
+use super::subscription::{Filter, Subscription};
 use crate::decode::MAX_PAYLOAD;
-use crate::ledger::{Count, Gauge, Ledger};
-use crate::mqtt::{Backoff, Client, Connection, Event, Kind, Message, Options, PacketId, STEADY};
+use crate::ledger::{Count, Gauge, Ledger, Problem};
+use crate::mqtt::{Backoff, Client, Connection, Event, Failure, Kind, Message, Options, PacketId, STEADY};
 use crate::reading::{RawMessage, Timestamp};
 use crate::router::{Delivery, Router};
 
@@ -27,13 +28,23 @@ const LAST_ACKS: Duration = Duration::from_secs(2);
 /// and the broker would send it again for ever. A header's length beside it.
 const LONGEST: usize = 16 * 1024 * 1024;
 
-/// So many connections cut short in a row are no accident.
-const CUT_SHORT: u32 = 3;
+/// So many connections in a row that the broker cut before they were [`STEADY`] are no accident: another client has the
+/// same id, and each of the two throws the other out.
+const CUT_SHORT: u32 = 5;
+
+/// How a connection ended.
+enum End {
+    Failed(Kind),
+    /// A queue stayed full.
+    Full,
+    /// The broker did not answer the subscription.
+    Unanswered,
+}
 
 /// Everything the source needs.
 pub(crate) struct MqttSource {
     pub(crate) options: Options,
-    pub(crate) filters: Vec<(String, u8)>,
+    pub(crate) filters: Arc<[Filter]>,
     pub(crate) router: Router,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) stop: watch::Receiver<bool>,
@@ -46,115 +57,136 @@ impl MqttSource {
         let mut backoff = Backoff::new();
         let mut last_complaint = String::new();
         let mut cut_short = 0;
+        let mut had_session = false;
         self.options.acknowledge_by_hand();
+        let patience = self.options.keep_alive() * 2;
         loop {
             // A new client for each connection: an acknowledgement of the old one has nowhere to go.
             let (client, connection) = self.options.connect(REQUESTS);
             window.begin(client.clone());
-            let began = Instant::now();
-            let stopped = stopped(self.stop.clone(), client.clone(), window.clone());
-            tokio::select! {
-                () = self.connection(&client, connection, &window, &mut last_complaint) => {}
+            let subscription =
+                Subscription::new(client.clone(), self.filters.clone(), patience, self.ledger.clone());
+            let stopped = stopped(self.stop.clone(), client, window.clone());
+            let end = tokio::select! {
+                end = self.connection(connection, &window, &subscription, &mut had_session, &mut last_complaint) => end,
+                () = subscription.keep() => {
+                    warn!("the broker does not answer the subscription: dropping the link");
+                    End::Unanswered
+                }
                 () = stopped => break,
-            }
-            let connected = window.is_connected();
+            };
+            let lived = window.connected_for();
             window.end();
             if *self.stop.borrow() {
                 break;
             }
-            if began.elapsed() >= STEADY {
+            self.ledger.add(Count::Disconnects, 1);
+            if lived.is_some_and(|lived| lived >= STEADY) {
                 backoff.reset();
                 cut_short = 0;
-            } else if connected {
+            } else if lived.is_some() && matches!(end, End::Failed(Kind::Cut)) {
                 cut_short += 1;
-                if cut_short == CUT_SHORT {
-                    let id = self.options.client_id();
-                    warn!(
-                        "the broker cuts each connection soon after it was made; does another client use the client \
-                           id {id}? mqtt.client_id or gateway.name sets this one's"
-                    );
-                }
             }
-            self.ledger.add(Count::Disconnects, 1);
             self.ledger.set(Gauge::Receiving, 0);
+            let pause = if cut_short >= CUT_SHORT { self.contested() } else { backoff.next() };
             let mut stop = self.stop.clone();
+            let wait = async {
+                tokio::time::sleep(pause).await;
+                if matches!(end, End::Full) {
+                    self.router.relieved().await;
+                }
+            };
             tokio::select! {
-                () = tokio::time::sleep(backoff.next()) => {}
+                () = wait => {}
                 _ = stop.wait_for(|stop| *stop) => break,
             }
         }
         // The router goes, and with it the workers' queues end.
     }
 
+    /// Says that another client has this one's id; returns how long to leave the broker to it. Whoever is left alone
+    /// stays connected, and the other one's status tells why it is away.
+    fn contested(&self) -> Duration {
+        let pause = Backoff::long();
+        let problem = format!(
+            "the broker cut {CUT_SHORT} connections in a row soon after they were made; does another client use the \
+             client id {}? mqtt.client_id or gateway.name sets this one's",
+            self.options.client_id()
+        );
+        warn!("{problem}; the next attempt is in {} s", pause.as_secs());
+        self.ledger.problem(Problem::ClientId, problem);
+        pause
+    }
+
     /// One connection, until it is lost or closed.
     async fn connection(
         &mut self,
-        client: &Client,
         mut connection: Connection,
         window: &Arc<AckWindow>,
+        subscription: &Subscription,
+        had_session: &mut bool,
         last_complaint: &mut String,
-    ) {
+    ) -> End {
         loop {
             let event = connection.poll().await;
             window.flush();
             match event {
                 Ok(Event::Connected { session_present, .. }) => {
                     info!(session_present, "connected to the broker");
+                    if *had_session && !session_present {
+                        self.ledger.add(Count::SessionsLost, 1);
+                        warn!("the broker has forgotten this client: messages may have been lost meanwhile");
+                    }
+                    *had_session = self.options.is_kept();
                     last_complaint.clear();
                     window.connected();
-                    // Every time: a session may have been kept without its subscriptions.
-                    if !client.subscribe(self.filters.iter()) {
-                        error!("cannot subscribe");
-                        return;
-                    }
+                    subscription.begin();
                 }
-                Ok(Event::Subscribed(refusals)) => {
-                    for (refusal, (filter, _)) in refusals.iter().zip(&self.filters) {
-                        if let Some(why) = refusal {
-                            error!(
-                                filter,
-                                why, "the broker refuses this subscription; check its access rules"
-                            );
-                        }
-                    }
-                    self.ledger.add(Count::Subscribed, 1);
-                    self.ledger.set(Gauge::Receiving, 1);
-                    info!(filters = self.filters.len(), "subscribed");
-                }
+                Ok(Event::Subscribed(refusals)) => subscription.answered(refusals),
                 // After the call to stop, what still comes in is not taken: it stays with the broker.
                 Ok(Event::Message(_)) if *self.stop.borrow() => {}
                 Ok(Event::Message(message)) => {
                     if !self.take(&message, window).await {
                         warn!("the queue stays full: dropping the link, the broker will send again");
-                        return;
+                        return End::Full;
                     }
                 }
                 Ok(Event::Written) => window.written(),
                 Ok(Event::Answered) => window.answered.notify_one(),
                 Ok(Event::Nothing) => {}
-                Err(_) if *self.stop.borrow() => return,
                 Err(failure) => {
-                    if let Kind::TooLong(bytes) = failure.kind
-                        && bytes <= LONGEST
-                    {
-                        let most = bytes.saturating_add(LONGEST / 1024);
-                        self.options.read_up_to(most);
-                        info!(most, "packets are read up to this length from now on");
+                    if !*self.stop.borrow() {
+                        self.complain(&failure, last_complaint);
                     }
-                    let complaint = failure.to_string();
-                    if complaint != *last_complaint {
-                        warn!("connection to the broker: {complaint}");
-                        *last_complaint = complaint;
-                    }
-                    return;
+                    return End::Failed(failure.kind);
                 }
             }
+        }
+    }
+
+    /// Says why the connection failed, unless that was said before.
+    fn complain(&mut self, failure: &Failure, last_complaint: &mut String) {
+        let complaint = failure.to_string();
+        match failure.kind {
+            Kind::TooLong(bytes) if bytes <= LONGEST => {
+                let most = bytes.saturating_add(LONGEST / 1024);
+                self.options.read_up_to(most);
+                info!(most, "packets are read up to this length from now on");
+            }
+            // Nobody can read it, and with MQTT 3.1.1 there is no way to refuse it.
+            Kind::TooLong(_) => self.ledger.problem(Problem::TooLong, complaint.clone()),
+            _ => {}
+        }
+        if complaint != *last_complaint {
+            warn!("connection to the broker: {complaint}");
+            *last_complaint = complaint;
         }
     }
 
     /// Copies a message out of the read buffer and hands it on; false if its queue stays full.
     async fn take(&mut self, message: &Message, window: &Arc<AckWindow>) -> bool {
         self.ledger.add(Count::Messages, 1);
+        let again = message.again;
         let message = RawMessage {
             topic: String::from_utf8_lossy(&message.topic).into_owned(),
             // Beyond the decoders' limit one byte is as good as a million: it is refused.
@@ -164,15 +196,28 @@ impl MqttSource {
             ack: message.id.and_then(|id| window.register(id)),
         };
         let comes_again = message.ack.is_some();
-        let waiting = match self.router.deliver(message) {
+        let waiting = match self.router.deliver(message, again) {
             Delivery::Done => return true,
             Delivery::Full(waiting) => waiting,
         };
+        // Counted when dropped: also if the connection is given up while it waits.
+        let mut left = Left(Some(if comes_again { Count::Returned } else { Count::Dropped }), &self.ledger);
         let taken = tokio::time::timeout(PATIENCE, waiting.send()).await.is_ok();
-        if !taken {
-            self.ledger.add(if comes_again { Count::Returned } else { Count::Dropped }, 1);
+        if taken {
+            left.0 = None;
         }
         taken
+    }
+}
+
+/// A message that no worker has taken yet.
+struct Left<'a>(Option<Count>, &'a Ledger);
+
+impl Drop for Left<'_> {
+    fn drop(&mut self) {
+        if let Some(count) = self.0 {
+            self.1.add(count, 1);
+        }
     }
 }
 
@@ -180,7 +225,7 @@ impl MqttSource {
 /// itself only if that takes too long or there is no connection. It never cuts a poll short while that matters: the
 /// poll ends because the connection does.
 async fn stopped(mut stop: watch::Receiver<bool>, client: Client, window: Arc<AckWindow>) {
-    if stop.wait_for(|stop| *stop).await.is_err() || !window.is_connected() {
+    if stop.wait_for(|stop| *stop).await.is_err() || window.connected_for().is_none() {
         return;
     }
     let close = async {
@@ -218,7 +263,7 @@ struct WindowState {
     client: Option<Client>,
     /// Counts connections: an acknowledgement from before is void.
     epoch: u64,
-    connected: bool,
+    connected: Option<Instant>,
     /// Number of the first entry in `waiting`.
     first: u64,
     waiting: VecDeque<(PacketId, bool)>,
@@ -265,11 +310,12 @@ impl AckWindow {
     }
 
     fn connected(&self) {
-        self.lock().connected = true;
+        self.lock().connected = Some(Instant::now());
     }
 
-    fn is_connected(&self) -> bool {
-        self.lock().connected
+    /// How long there has been a connection; `None` if there is none.
+    fn connected_for(&self) -> Option<Duration> {
+        self.lock().connected.map(|since| since.elapsed())
     }
 
     fn end(&self) {

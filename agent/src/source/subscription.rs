@@ -1,0 +1,124 @@
+//! What one connection of the source is subscribed to: asked for, answered in time, and asked for again where the broker
+//! refused it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tracing::{error, info};
+
+use crate::ledger::{Count, Gauge, Ledger, Problem};
+use crate::mqtt::{Backoff, Client, STEADY};
+
+/// A filter and its quality of service.
+pub(crate) type Filter = (String, u8);
+
+/// The subscriptions of one connection.
+#[derive(Debug)]
+pub(super) struct Subscription {
+    client: Client,
+    filters: Arc<[Filter]>,
+    /// How long the broker may take to answer.
+    patience: Duration,
+    ledger: Arc<Ledger>,
+    phase: watch::Sender<Phase>,
+}
+
+/// Where it stands. Numbers are places in the list of filters.
+#[derive(Clone, Debug)]
+enum Phase {
+    /// Nothing was asked for yet, or all of it was granted.
+    Idle,
+    /// The broker owes an answer, before `until`.
+    Asked { which: Vec<usize>, until: Instant },
+    /// These were refused.
+    Refused(Vec<usize>),
+}
+
+impl Subscription {
+    pub(super) fn new(
+        client: Client,
+        filters: Arc<[Filter]>,
+        patience: Duration,
+        ledger: Arc<Ledger>,
+    ) -> Self {
+        Self { client, filters, patience, ledger, phase: watch::Sender::new(Phase::Idle) }
+    }
+
+    /// Asks for everything: a session may have been kept without its subscriptions.
+    pub(super) fn begin(&self) {
+        self.ask((0..self.filters.len()).collect());
+    }
+
+    /// Should there be no room for the question, then there is no answer in time either.
+    fn ask(&self, which: Vec<usize>) {
+        self.client.subscribe(which.iter().filter_map(|filter| self.filters.get(*filter)));
+        self.phase.send_replace(Phase::Asked { which, until: Instant::now() + self.patience });
+    }
+
+    /// The broker answered: for each filter that was asked for why it is refused, `None` if it is not.
+    pub(super) fn answered(&self, refusals: Vec<Option<String>>) {
+        let Phase::Asked { which, .. } = self.phase.send_replace(Phase::Idle) else { return };
+        let first = which.len() == self.filters.len();
+        let mut refused = Vec::new();
+        let mut named = Vec::new();
+        for (place, why) in which.into_iter().zip(refusals) {
+            if let (Some(why), Some((filter, _))) = (why, self.filters.get(place)) {
+                if first {
+                    error!(filter, why, "the broker refuses this subscription; check its access rules");
+                }
+                named.push(format!("{filter} ({why})"));
+                refused.push(place);
+            }
+        }
+        if first {
+            self.ledger.add(Count::Subscribed, 1);
+            info!(filters = self.filters.len() - refused.len(), "subscribed");
+        }
+        if refused.len() < self.filters.len() {
+            self.ledger.set(Gauge::Receiving, 1);
+        }
+        if refused.is_empty() {
+            if !first {
+                info!("the broker grants the subscriptions that it refused");
+            }
+            self.ledger.solved(Problem::Subscription);
+            return;
+        }
+        let named = named.join(", ");
+        self.ledger.problem(
+            Problem::Subscription,
+            format!("the broker refuses subscriptions, check its access rules: {named}"),
+        );
+        self.phase.send_replace(Phase::Refused(refused));
+    }
+
+    /// Asks again for what was refused, now and then. Ends when the broker does not answer in time.
+    pub(super) async fn keep(&self) {
+        let mut phase = self.phase.subscribe();
+        let mut backoff = Backoff::new();
+        let mut steady = false;
+        loop {
+            let now = phase.borrow_and_update().clone();
+            match now {
+                Phase::Idle => tokio::select! {
+                    () = tokio::time::sleep(STEADY), if !steady => {
+                        steady = true;
+                        self.ledger.solved(Problem::ClientId);
+                        self.ledger.solved(Problem::TooLong);
+                    }
+                    _ = phase.changed() => {}
+                },
+                Phase::Asked { until, .. } => tokio::select! {
+                    () = tokio::time::sleep_until(until) => return,
+                    _ = phase.changed() => {}
+                },
+                Phase::Refused(which) => {
+                    tokio::time::sleep(backoff.next()).await;
+                    self.ask(which);
+                }
+            }
+        }
+    }
+}
