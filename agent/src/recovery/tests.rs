@@ -37,10 +37,6 @@ fn plan(durability: &str) -> Arc<Plan> {
     Arc::new(check::load_with(&file, []).unwrap())
 }
 
-fn clock() -> Arc<Clock> {
-    Arc::new(Clock::new(ClockTrust::Trusted, Arc::default()))
-}
-
 /// One message of the stream: quiet, with bursts, each device's at another time.
 fn message(i: usize) -> RawMessage {
     let (device, n) = (i % DEVICES, i / DEVICES);
@@ -106,7 +102,7 @@ fn live(disk: &Simulated, plan: &Arc<Plan>, rng: &mut Rng, world: &mut World) ->
     let (queue, mut jobs) = mpsc::channel(BATCH);
     let queues = Queues::new(vec![queue]);
     let mut router = Router::new(Stream::all(plan), queues, topics.commands(), 100, ledger.clone());
-    let mut worker = Worker::new(plan.clone(), ledger.clone(), clock(), state.restored.clone());
+    let mut worker = Worker::new(plan.clone(), ledger.clone(), Arc::default(), state.restored.clone());
     let checkpoints = state.checkpoints.as_mut().unwrap();
     worker.begin_round(checkpoints.call());
     let mut now = Instant::now();
@@ -345,7 +341,7 @@ fn history(plan: &Arc<Plan>) -> BTreeMap<(String, u64), Vec<u8>> {
     let (queue, mut jobs) = mpsc::channel(1);
     let mut router =
         Router::new(Stream::all(plan), Queues::new(vec![queue]), "c".to_owned(), 100, Arc::default());
-    let mut worker = Worker::new(plan.clone(), Arc::default(), clock(), Arc::default());
+    let mut worker = Worker::new(plan.clone(), Arc::default(), Arc::default(), Arc::default());
     let mut history = BTreeMap::new();
     for i in 0..MESSAGES {
         router.deliver(message(i));
