@@ -49,11 +49,12 @@ fn message(i: usize) -> RawMessage {
     } else {
         20.0
     } + noise;
-    let time = 1_700_000_000 + n * 60;
+    // Those of one device change places.
+    let time = 1_700_000_000 + 20 * if device == 0 { n ^ 1 } else { n };
     RawMessage {
         topic: format!("p/d{device}"),
         payload: format!(r#"{{"ts":{time},"a":{value},"b":{}}}"#, noise / 2.0).into_bytes(),
-        received: Timestamp(time as i64 * 1000),
+        received: Timestamp((1_700_000_000 + n as i64 * 20) * 1000),
         retained: false,
         ack: None,
     }
