@@ -572,7 +572,7 @@ mod tests {
         let ends = [i64::MIN, i64::MIN + 1, -1, 0, 1, i64::MAX - 1, i64::MAX];
         for seed in 0..1000 {
             let (mut rng, mut lane) = (Rng::new(seed), Lane::default());
-            lane.limits.max_past = (seed % 2 == 0).then_some(HOUR);
+            lane.limits.max_past = seed.is_multiple_of(2).then_some(HOUR);
             let mut any = || ends[below(&mut rng, ends.len() as i64) as usize];
             for _ in 0..50 {
                 let _ = lane.take(any(), any());
