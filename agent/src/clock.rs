@@ -3,11 +3,13 @@
 //! A board without a battery boots in the past: in 1970, or when it was switched off. Until its clock is set it says
 //! nothing about a reading, and a reading without a time of its own has none.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
 use tracing::{info, warn};
 
 use crate::check::ClockTrust;
@@ -79,6 +81,22 @@ pub struct Clock {
     seen: Mutex<Seen>,
 }
 
+impl Default for Clock {
+    /// One that is believed.
+    fn default() -> Self {
+        Self::new(ClockTrust::Trusted, Arc::default())
+    }
+}
+
+/// What the status says of the clock.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// It is known to be set.
+    pub set: bool,
+    /// That it is not, unless that is how it shall be.
+    pub problems: BTreeMap<&'static str, &'static str>,
+}
+
 #[derive(Debug)]
 struct Seen {
     started: Instant,
@@ -113,6 +131,17 @@ impl Clock {
             }
         }
         self.set.load(Ordering::Relaxed)
+    }
+
+    /// How it is, for the status.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        let set = self.is_set();
+        let wrong = (!set && self.trust == ClockTrust::Auto).then_some((
+            "clock",
+            "not known to be set: is there a time server? gateway.clock says what it is worth",
+        ));
+        Report { set, problems: wrong.into_iter().collect() }
     }
 
     fn look(&self, pace: &mut Pace, now: Timestamp, steady: Duration, evidence: Evidence) {

@@ -780,7 +780,7 @@ pub(crate) mod tests {
             let (mut halted, mut most_held) = (channel(), 0);
             for (op, expected) in ops.iter().zip(&whole) {
                 most_held = most_held.max(halted.held());
-                if rng.next_u64() % 20 == 0 {
+                if rng.next_u64().is_multiple_of(20) {
                     // As the store and the journal do.
                     let saved = halted.save().unwrap();
                     let json = serde_json::to_string(&saved).unwrap();

@@ -4,6 +4,8 @@
 //! long as it would have taken, so that the next straggler finds its place. The watermark is the greatest time seen
 //! less the lateness: what lies behind it has been learnt, and what comes in behind it is late.
 
+use std::collections::VecDeque;
+
 use serde::{Deserialize, Serialize};
 
 use crate::reading::Timestamp;
@@ -109,6 +111,9 @@ pub struct Order {
     odd: Option<Odd>,
     /// In the order of their times.
     held: Vec<Held>,
+    /// Times of the last readings learnt, while there is disorder: of messages that come again, those that are behind the
+    /// last one would else be taken for more of it.
+    recent: VecDeque<Timestamp>,
 }
 
 /// Readings in a row whose times cannot be: does their clock go as ours does?
@@ -171,7 +176,7 @@ impl Order {
         }
         let newest = self.newest();
         let behind = newest.map_or(0, |newest| newest.0.saturating_sub(at.0)).max(0);
-        if self.last == Some(at) || self.held.iter().any(|held| held.at == at) {
+        if self.last == Some(at) || self.held.iter().any(|held| held.at == at) || self.recent.contains(&at) {
             self.pending = 0;
             return Err(Refused::Duplicate);
         }
@@ -242,8 +247,14 @@ impl Order {
     }
 
     /// Notes that a reading of this time was learnt.
-    pub const fn learnt(&mut self, at: Timestamp) {
+    pub fn learnt(&mut self, at: Timestamp) {
         self.last = Some(at);
+        if self.worst != [0; 2] {
+            self.recent.truncate(MOST_HELD - 1);
+            self.recent.push_front(at);
+        } else if !self.recent.is_empty() {
+            self.recent = VecDeque::new();
+        }
     }
 
     /// The next reading that waited long enough: the watermark has passed it, or there is no more room.
@@ -462,6 +473,13 @@ mod tests {
         assert_eq!(again.last(), Some(&Err(Refused::Duplicate)));
         lane.live((20..30).map(|i| i * SECOND));
         assert_eq!((lane.order.lateness(&lane.limits), lane.learnt.len()), (0, 30));
+        // Nor in a stream that is out of order.
+        lane.live((30..60).map(|i| (i ^ 1) * SECOND));
+        let before = (lane.order.lateness(&lane.limits), lane.order.held(), lane.learnt.len());
+        let again = lane.live((46..60).map(|i| (i ^ 1) * SECOND));
+        assert!(again.iter().all(|result| *result == Err(Refused::Duplicate)), "{again:?}");
+        lane.live([60 * SECOND]);
+        assert_eq!((lane.order.lateness(&lane.limits), lane.order.held(), lane.learnt.len() - 1), before);
     }
 
     #[test]
@@ -554,7 +572,7 @@ mod tests {
         let ends = [i64::MIN, i64::MIN + 1, -1, 0, 1, i64::MAX - 1, i64::MAX];
         for seed in 0..1000 {
             let (mut rng, mut lane) = (Rng::new(seed), Lane::default());
-            lane.limits.max_past = (seed % 2 == 0).then_some(HOUR);
+            lane.limits.max_past = seed.is_multiple_of(2).then_some(HOUR);
             let mut any = || ends[below(&mut rng, ends.len() as i64) as usize];
             for _ in 0..50 {
                 let _ = lane.take(any(), any());

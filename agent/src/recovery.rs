@@ -7,8 +7,7 @@ use std::time::Instant;
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
-use crate::check::{ClockTrust, Durability, Plan};
-use crate::clock::Clock;
+use crate::check::{Durability, Plan};
 use crate::commit::{Batch, Committer, Parts};
 use crate::ledger::{Count, Ledger};
 use crate::sink::Topics;
@@ -97,8 +96,7 @@ fn recover(
     // A ledger of its own: these channels are not followed yet, and their readings were counted before.
     let own = Arc::new(Ledger::default());
     // What is repeated was judged when it came in.
-    let clock = Arc::new(Clock::new(ClockTrust::Trusted, own.clone()));
-    let mut worker = Worker::new(plan.clone(), own.clone(), clock, Arc::new(store.restored()));
+    let mut worker = Worker::new(plan.clone(), own.clone(), Arc::default(), Arc::new(store.restored()));
     worker.begin_round(checkpoints.call());
     let mut findings = Vec::new();
     store.replay(|entry| worker.replay(entry, &mut findings))?;

@@ -120,9 +120,10 @@ impl Agent {
             State::take_up(&plan, store, &topics, lines, &ledger).map_err(StartError::State)?;
         let (calls_to, calls) =
             watch::channel(checkpoints.as_ref().map(Checkpoints::call).unwrap_or_default());
-        let health = Health::new(&plan.gateway.name, ledger.clone()).with("state", move || vitals.report());
         let told = clock.clone();
-        let health = health.with("clock", move || if told.is_set() { "set" } else { "unset" });
+        let health = Health::new(&plan.gateway.name, ledger.clone())
+            .with("state", move || vitals.report())
+            .with("clock", move || told.report());
         let health = Arc::new(health);
         let sink = MqttSink {
             options: egress,

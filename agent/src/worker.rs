@@ -844,7 +844,6 @@ mod tests {
 
     use super::*;
     use crate::check;
-    use crate::check::ClockTrust;
 
     const TEXT: &str = "[mqtt]\nurl = 'mqtt://localhost'\n[[serial]]\nname = 'pico'\nport = '/dev/ttyACM0'";
 
@@ -860,8 +859,7 @@ mod tests {
             let file = folder.path().join("brooklet.toml");
             std::fs::write(&file, TEXT).unwrap();
             let plan = Arc::new(check::load_with(&file, []).unwrap());
-            let clock = Arc::new(Clock::new(ClockTrust::Trusted, Arc::default()));
-            let worker = Worker::new(plan, Arc::default(), clock, Arc::default());
+            let worker = Worker::new(plan, Arc::default(), Arc::default(), Arc::default());
             Self { worker, sequence: 0 }
         }
 

@@ -277,7 +277,8 @@ impl Sequence {
                 return Step::Next { lost };
             }
             (_, 1..=32) => {
-                let bit = 1_u32 << (behind - 1);
+                // 1 to 32 behind.
+                let bit = 1_u32.rotate_left(behind.wrapping_sub(1) as u32);
                 if self.missing & bit != 0 {
                     self.missing &= !bit;
                     return Step::Late;

@@ -130,6 +130,6 @@ fn a_clock_that_is_not_set_judges_nothing() {
     let counts = watcher.wait_counts(|counts| counts.get("readings") == 30);
     counts.assert_complete();
     assert_eq!(counts.get("readings_used"), 30, "{counts:?}");
-    watcher.wait(STATUS, |message| (message.json()["clock"] == "unset").then_some(()));
+    watcher.wait(STATUS, |message| (message.json()["clock"]["set"] == false).then_some(()));
     agent::stop(&mut agent);
 }

@@ -37,10 +37,6 @@ fn plan(durability: &str) -> Arc<Plan> {
     Arc::new(check::load_with(&file, []).unwrap())
 }
 
-fn clock() -> Arc<Clock> {
-    Arc::new(Clock::new(ClockTrust::Trusted, Arc::default()))
-}
-
 /// One message of the stream: quiet, with bursts, each device's at another time.
 fn message(i: usize) -> RawMessage {
     let (device, n) = (i % DEVICES, i / DEVICES);
@@ -53,11 +49,12 @@ fn message(i: usize) -> RawMessage {
     } else {
         20.0
     } + noise;
-    let time = 1_700_000_000 + n * 60;
+    // Those of one device change places.
+    let time = 1_700_000_000 + 20 * if device == 0 { n ^ 1 } else { n };
     RawMessage {
         topic: format!("p/d{device}"),
         payload: format!(r#"{{"ts":{time},"a":{value},"b":{}}}"#, noise / 2.0).into_bytes(),
-        received: Timestamp(time as i64 * 1000),
+        received: Timestamp((1_700_000_000 + n as i64 * 20) * 1000),
         retained: false,
         ack: None,
     }
@@ -108,7 +105,7 @@ fn live(disk: &Simulated, plan: &Arc<Plan>, rng: &mut Rng, world: &mut World) ->
     let (queue, mut jobs) = mpsc::channel(BATCH);
     let queues = Queues::new(vec![queue]);
     let mut router = Router::new(Stream::all(plan), queues, topics.commands(), 100, ledger.clone());
-    let mut worker = Worker::new(plan.clone(), ledger.clone(), clock(), state.restored.clone());
+    let mut worker = Worker::new(plan.clone(), ledger.clone(), Arc::default(), state.restored.clone());
     let checkpoints = state.checkpoints.as_mut().unwrap();
     worker.begin_round(checkpoints.call());
     let mut now = Instant::now();
@@ -380,7 +377,7 @@ fn history(plan: &Arc<Plan>) -> BTreeMap<(String, u64), Vec<u8>> {
     let (queue, mut jobs) = mpsc::channel(1);
     let mut router =
         Router::new(Stream::all(plan), Queues::new(vec![queue]), "c".to_owned(), 100, Arc::default());
-    let mut worker = Worker::new(plan.clone(), Arc::default(), clock(), Arc::default());
+    let mut worker = Worker::new(plan.clone(), Arc::default(), Arc::default(), Arc::default());
     let mut history = BTreeMap::new();
     for i in 0..MESSAGES {
         router.deliver(message(i), false);
