@@ -405,7 +405,8 @@ impl Channel {
 #[derive(Clone, Debug)]
 pub struct Device {
     id: DeviceId,
-    channels: HashMap<Name, Channel>,
+    /// Boxed: a table has room for more than is in it, and a channel takes some kilobytes.
+    channels: HashMap<Name, Box<Channel>>,
 }
 
 impl Device {
@@ -423,17 +424,17 @@ impl Device {
 
     /// A channel, if it exists.
     pub fn channel_mut(&mut self, name: &str) -> Option<(&DeviceId, &mut Channel)> {
-        Some((&self.id, self.channels.get_mut(name)?))
+        Some((&self.id, self.channels.get_mut(name)?.as_mut()))
     }
 
     /// Adds a channel.
     pub fn insert(&mut self, channel: Channel) {
-        self.channels.insert(channel.name.0.clone(), channel);
+        self.channels.insert(channel.name.0.clone(), Box::new(channel));
     }
 
     /// Its name and all its channels, in no particular order.
     pub fn channels_mut(&mut self) -> (&DeviceId, impl Iterator<Item = &mut Channel>) {
-        (&self.id, self.channels.values_mut())
+        (&self.id, self.channels.values_mut().map(Box::as_mut))
     }
 }
 
