@@ -341,16 +341,16 @@ impl Worker {
             }
         }
         for (channel, op) in over {
-            if let Some(Outcome::Changed(Some((change, alert)))) = self.apply(device, &channel, op) {
+            if let Some(Outcome::Changed(Some((change, alert)))) = self.apply(device, &channel, &op) {
                 findings.push(Finding::Alert(change, alert));
             }
         }
     }
 
     /// Changes a channel that is there: the one place where that happens.
-    fn apply(&mut self, device: &DeviceId, channel: &str, op: Op) -> Option<Outcome> {
+    fn apply(&mut self, device: &DeviceId, channel: &str, op: &Op) -> Option<Outcome> {
         let (device, channel) = self.devices.get_mut(&device.0)?.channel_mut(channel)?;
-        Some(channel.apply(device, &op))
+        Some(channel.apply(device, op))
     }
 
     /// A device's model is here: checked, published, and gone on with.
@@ -363,7 +363,7 @@ impl Worker {
                 // Where no task covers the channel it is only published.
                 let _ = self.make_sure(from, &name);
                 if let Some(Outcome::Changed(Some((change, alert)))) =
-                    self.apply(from.device, &name, Op::Adopt(bytes))
+                    self.apply(from.device, &name, &Op::Adopt(bytes))
                 {
                     findings.push(Finding::Alert(change, alert));
                 }
@@ -438,9 +438,6 @@ impl Worker {
         if time.is_some_and(|time| time.0 > latest) {
             return Count::Future;
         }
-        if let Err(count) = self.make_sure(from, channel) {
-            return count;
-        }
         let when = time.map_or(When::Arrived(from.received), When::Own);
         let op = match judged {
             None => Op::Step { value, when },
@@ -448,7 +445,15 @@ impl Worker {
                 Op::Judged { value, when, verdict: *verdict, because: *because, firing: *firing }
             }
         };
-        let Some(outcome) = self.apply(from.device, channel, op) else { return Count::OverCap };
+        // Nearly always the channel is there: it is looked up once.
+        let mut outcome = self.apply(from.device, channel, &op);
+        if outcome.is_none() {
+            if let Err(count) = self.make_sure(from, channel) {
+                return count;
+            }
+            outcome = self.apply(from.device, channel, &op);
+        }
+        let Some(outcome) = outcome else { return Count::OverCap };
         match outcome {
             Outcome::Changed(_) | Outcome::Late => Count::Late,
             Outcome::Duplicate => Count::Duplicate,
