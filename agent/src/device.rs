@@ -556,7 +556,8 @@ pub struct Device {
     id: DeviceId,
     /// Where it was first heard, in the plan.
     position: usize,
-    channels: HashMap<Name, Channel>,
+    /// Boxed: a table has room for more than is in it, and a channel takes some kilobytes.
+    channels: HashMap<Name, Box<Channel>>,
 }
 
 impl Device {
@@ -580,22 +581,22 @@ impl Device {
 
     /// A channel, if it exists.
     pub fn channel_mut(&mut self, name: &str) -> Option<(&DeviceId, &mut Channel)> {
-        Some((&self.id, self.channels.get_mut(name)?))
+        Some((&self.id, self.channels.get_mut(name)?.as_mut()))
     }
 
     /// Adds a channel.
     pub fn insert(&mut self, channel: Channel) {
-        self.channels.insert(channel.name.0.clone(), channel);
+        self.channels.insert(channel.name.0.clone(), Box::new(channel));
     }
 
     /// Takes a channel out.
-    pub fn remove(&mut self, name: &str) -> Option<Channel> {
+    pub fn remove(&mut self, name: &str) -> Option<Box<Channel>> {
         self.channels.remove(name)
     }
 
     /// Its name and all its channels, in no particular order.
     pub fn channels_mut(&mut self) -> (&DeviceId, impl Iterator<Item = &mut Channel>) {
-        (&self.id, self.channels.values_mut())
+        (&self.id, self.channels.values_mut().map(Box::as_mut))
     }
 }
 
