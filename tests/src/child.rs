@@ -36,6 +36,12 @@ impl Child {
         Self { name: name.to_owned(), process, log, ended: None }
     }
 
+    /// Its process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Its log so far.
     #[must_use]
     pub fn log(&self) -> &Record<String> {

@@ -318,7 +318,7 @@ fn a_disk_that_is_full_or_fails_for_a_while_costs_nothing_without_a_crash() {
         // Not while it starts: then it does not.
         let from = operations / 20 + rng.next_u64() % operations;
         let count = 1 + rng.next_u64() % (operations / 4);
-        let fault = [Fault::Full, Fault::Broken, Fault::SyncFails][seed as usize % 3];
+        let fault = [Fault::Full, Fault::Broken, Fault::ReadOnly, Fault::SyncFails][seed as usize % 4];
         let result = run(&disk, &plan, seed, std::iter::once((fault, from, count)));
         assert_eq!(result.told, expected.told, "seed {seed}: {fault:?} from {from} for {count}");
     }

@@ -163,7 +163,9 @@ impl Checkpoints {
             self.fail(&error);
             return self.every;
         }
-        self.vitals.clear("checkpoint");
+        if self.vitals.clear("checkpoint") {
+            info!("checkpoints are written again");
+        }
         self.failure = None;
         let file = usize::from(self.call.round % 2 == 1);
         if let (Some(since), Some(segment)) = (self.call.since.get_mut(file), self.segments.get_mut(file)) {

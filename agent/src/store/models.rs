@@ -8,7 +8,7 @@ use std::io;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
-use tracing::{error, info, warn};
+use tracing::{debug, warn};
 
 use super::database::{self, failed, guarded};
 use super::disk::Disk;
@@ -106,7 +106,7 @@ impl Models {
             None => {
                 let (database, _) = database::open(&*self.disk, name)?;
                 prepare(&database)?;
-                info!("{name} is in use again");
+                debug!("{name} is in use again");
                 slot.insert(database)
             }
         };
@@ -119,7 +119,7 @@ impl Models {
         let (slot, name) = self.slot(round);
         let failed = slot.write().unwrap_or_else(PoisonError::into_inner).take();
         let _ = guarded(|| drop(failed));
-        error!("{name} is closed after an error and will be opened again");
+        debug!("{name} is closed after an error and will be opened again");
     }
 
     /// All channels, the newest whole record of each, in order of their keys.

@@ -22,6 +22,8 @@ pub(crate) enum Fault {
     Full,
     /// Reading and writing fail.
     Broken,
+    /// The system has made it read-only.
+    ReadOnly,
     /// Syncing fails, and what was not synced is lost.
     SyncFails,
 }
@@ -145,6 +147,7 @@ impl State {
             }
             Fault::Full if writes => Err(io::ErrorKind::StorageFull.into()),
             Fault::Broken => Err(io::Error::from_raw_os_error(5)),
+            Fault::ReadOnly if writes || syncs => Err(io::ErrorKind::ReadOnlyFilesystem.into()),
             Fault::SyncFails if syncs => {
                 for file in self.files.values_mut() {
                     file.unsynced.clear();
@@ -152,7 +155,7 @@ impl State {
                 }
                 Err(io::Error::from_raw_os_error(5))
             }
-            Fault::Full | Fault::SyncFails => Ok(()),
+            Fault::Full | Fault::ReadOnly | Fault::SyncFails => Ok(()),
         }
     }
 

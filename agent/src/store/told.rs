@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use serde::{Deserialize, Serialize};
-use tracing::{error, info, warn};
+use tracing::{debug, error, warn};
 
 use super::database::{self, failed, guarded};
 use super::disk::Disk;
@@ -91,7 +91,7 @@ impl Told {
         if slot.is_none() {
             let (database, _) = database::open(&*self.disk, FILE)?;
             prepare(&database)?;
-            info!("{FILE} is in use again");
+            debug!("{FILE} is in use again");
             *slot = Some(database);
         }
         Ok(())
