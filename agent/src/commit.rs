@@ -197,8 +197,9 @@ impl Committer {
         let Waiting { findings, records, jobs, .. } = std::mem::take(&mut self.waiting);
         let mut composed = Composed::default();
         for finding in findings {
-            self.composer.compose(finding, &mut composed);
+            self.composer.compose(finding, now, &mut composed);
         }
+        self.composer.look(now, &mut composed);
         self.unwritten.channels.extend(records);
         for firing in composed.firing {
             if firing.is_news {

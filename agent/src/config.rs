@@ -64,6 +64,17 @@ pub struct Gateway {
     pub health_seconds: Within<1, 86_400>,
     /// Channels followed at most, 1 to 1000000; readings of further ones are refused and counted.
     pub max_channels: Within<1, 1_000_000>,
+    /// MiB for channels, names and messages under way, 48 to 65536: fewer channels are followed where they would need more.
+    pub memory_mib: Within<48, 65_536>,
+    /// Seconds of silence after which the channels of a device make room for others, once there is no other room, 60 to
+    /// 31536000. They are stored, and come back with their device.
+    pub evict_after_seconds: Within<60, 31_536_000>,
+    /// Readings that one device may send a second, 1 to 1000000. Ten minutes' worth may come at once; what is beyond is
+    /// counted and not learnt.
+    pub device_readings_per_second: Within<1, 1_000_000>,
+    /// Seconds for which readings must come faster than they can be learnt before the agent does without something, 1 to
+    /// 86400: scores first, then learning, then new channels. It takes as long to come back.
+    pub degrade_after_seconds: Within<1, 86_400>,
     /// How many seconds a reading's own time may lie ahead of the clock, 0 to 86400.
     pub max_future_seconds: Within<0, 86_400>,
     /// How many seconds it may lie behind the clock, 0 to 315360000; 0 for any. What goes on where its channel stands may
@@ -90,6 +101,10 @@ impl Default for Gateway {
             outbox_mib: Within::of::<16>(),
             health_seconds: Within::of::<30>(),
             max_channels: Within::of::<10_000>(),
+            memory_mib: Within::of::<256>(),
+            evict_after_seconds: Within::of::<86_400>(),
+            device_readings_per_second: Within::of::<1000>(),
+            degrade_after_seconds: Within::of::<30>(),
             max_future_seconds: Within::of::<300>(),
             max_past_seconds: Within::of::<3600>(),
             max_lateness_seconds: Within::of::<60>(),
@@ -259,11 +274,14 @@ pub struct Alert {
     pub threshold: Option<Evidence>,
     /// Seconds between two refreshes of a firing alert's retained state, 1 to 86400.
     pub update_seconds: Within<1, 86_400>,
+    /// Alerts that may begin within a minute and be told one by one, 1 to 1000000; beyond, their events are held back, and
+    /// one alert of the gateway tells how many.
+    pub most_a_minute: Within<1, 1_000_000>,
 }
 
 impl Default for Alert {
     fn default() -> Self {
-        Self { threshold: None, update_seconds: Within::of::<60>() }
+        Self { threshold: None, update_seconds: Within::of::<60>(), most_a_minute: Within::of::<20>() }
     }
 }
 
@@ -549,7 +567,11 @@ mod tests {
         assert_eq!(config.mqtt.keep_alive_seconds.get(), 30);
         assert_eq!(config.mqtt.max_packet_bytes.get(), 262_144);
         assert!(config.mqtt.persistent && !config.mqtt.insecure);
-        assert_eq!(config.alert.update_seconds.get(), 60);
+        assert_eq!((config.alert.update_seconds.get(), config.alert.most_a_minute.get()), (60, 20));
+        assert_eq!(config.gateway.memory_mib.get(), 256);
+        assert_eq!(config.gateway.evict_after_seconds.get(), 86_400);
+        assert_eq!(config.gateway.device_readings_per_second.get(), 1000);
+        assert_eq!(config.gateway.degrade_after_seconds.get(), 30);
         assert!(config.publish.events && !config.publish.scores);
         assert_eq!(config.publish.scores_every_seconds.get(), 10);
         assert_eq!((config.streams[0].payload, config.streams[0].qos.get()), (Payload::Auto, 1));

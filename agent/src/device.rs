@@ -9,9 +9,11 @@ use brooklet_core::monitor::Verdict;
 
 use serde::{Deserialize, Serialize};
 
+use crate::admission::Bucket;
 use crate::alert::{Alert, Change, ModelTag, Onset};
+use crate::decode::MAX_STRING;
 use crate::model::Model;
-use crate::order::{Held, Limits, Order, Refused, Repair, Taken};
+use crate::order::{Held, Limits, MOST_HELD, Order, Refused, Repair, Taken};
 use crate::reading::{ChannelId, DeviceId, Name, Timestamp};
 
 /// What a task says about a channel; shared by the channels it covers.
@@ -207,6 +209,16 @@ pub struct Channel {
 }
 
 const NEVER: Timestamp = Timestamp(i64::MIN);
+
+impl Channel {
+    /// What a channel costs in memory at most, in bytes, its device's share included: itself, the readings that it holds,
+    /// its names (here, among the unsaved ones, and in the routes, twice for the room that tables keep free), an open alert.
+    pub const BYTES: usize = size_of::<Self>()
+        + MOST_HELD * size_of::<Held>()
+        + 8 * MAX_STRING
+        + size_of::<Alert>()
+        + size_of::<Device>();
+}
 
 /// A channel's state as it is stored: the snapshot as it is, all else as JSON.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -558,13 +570,15 @@ pub struct Device {
     position: usize,
     /// Boxed: a table has room for more than is in it, and a channel takes some kilobytes.
     channels: HashMap<Name, Box<Channel>>,
+    /// How much it sends.
+    pub(crate) bucket: Bucket,
 }
 
 impl Device {
     /// A device without channels; `position` is that of its stream or line in the plan.
     #[must_use]
     pub fn new(id: DeviceId, position: usize) -> Self {
-        Self { id, position, channels: HashMap::new() }
+        Self { id, position, channels: HashMap::new(), bucket: Bucket::default() }
     }
 
     /// Where it was first heard, in the plan.

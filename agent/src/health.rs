@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::ledger::{Gauge, Ledger, Missing, Sample, Totals};
+use crate::overload::Level;
 use crate::reading::Timestamp;
 
 /// What a running agent says of itself.
@@ -41,6 +42,8 @@ pub struct Report {
     pub broker: Links,
     /// What is not well, in sentences; empty if all is.
     pub problems: Vec<String>,
+    /// What is done without because readings come too fast: `nothing`, `thin_scores`, `skip_learning` or `refuse_new`.
+    pub degraded: String,
     /// What came in and has not met its fate yet.
     pub under_way: Missing,
     /// What became of everything.
@@ -86,6 +89,8 @@ impl Health {
         let counts = self.ledger.totals();
         let up = |gauge| self.ledger.gauge(gauge) > 0;
         let broker = Links { receiving: up(Gauge::Receiving), publishing: up(Gauge::Publishing) };
+        let level =
+            Level::ALL.into_iter().rev().find(|level| level.gauge().is_some_and(up)).unwrap_or_default();
         let sections: BTreeMap<_, _> =
             self.sections.iter().map(|(name, tell)| ((*name).to_owned(), tell())).collect();
         let mut report = Report {
@@ -96,6 +101,7 @@ impl Health {
             uptime_seconds: self.started.elapsed().as_secs(),
             broker,
             problems: self.ledger.problems(),
+            degraded: level.gauge().map_or("nothing", Gauge::name).to_owned(),
             under_way: counts.missing(),
             counts,
             refused_samples: self.ledger.samples(),
@@ -103,6 +109,9 @@ impl Health {
         };
         let found = report.find_problems();
         report.problems.extend(found);
+        if level != Level::Normal {
+            report.problems.push(format!("readings come faster than they can be learnt: {}", level.about()));
+        }
         report
     }
 }

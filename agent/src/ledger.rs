@@ -45,6 +45,12 @@ names! {
     Receiving = "receiving",
     /// 1 while the connection that publishes is up.
     Publishing = "publishing",
+    /// Workers that publish fewer scores because readings come too fast.
+    ThinScores = "thin_scores",
+    /// Workers among them that pass over readings.
+    SkipLearning = "skip_learning",
+    /// Workers among them that refuse new channels.
+    RefuseNew = "refuse_new",
 }
 
 names! {
@@ -91,6 +97,12 @@ names! {
     Unwatched = "readings_unwatched",
     /// Readings of new channels beyond the cap on channels.
     OverCap = "readings_over_cap",
+    /// Readings beyond what one device may send.
+    Flooded = "readings_flooded",
+    /// Readings passed over because the agent is overloaded.
+    Skipped = "readings_skipped",
+    /// Readings of new channels while the agent is overloaded.
+    Deferred = "readings_deferred",
     /// Times that a late reading found its place: it was used, after one that came before it was held.
     Reordered = "times_reordered",
     /// Times that a device's clock was set back and followed.
@@ -111,6 +123,10 @@ names! {
     DownlinkDropped = "downlink_dropped",
     /// Alerts that started.
     Alerts = "alerts",
+    /// Beginnings and ends of alerts without an event of their own, because of a storm.
+    HeldBack = "events_held_back",
+    /// Channels of silent devices that made room; they come back from the store.
+    Evicted = "channels_evicted",
     /// Messages for the broker dropped because the outbox was full.
     OutboxDropped = "outbox_dropped",
     /// Changes of alerts among them.
@@ -159,7 +175,13 @@ impl Count {
                  these may wait for it at most"
             }
             Self::Duplicate => "another reading of this channel has its time",
-            Self::OverCap => "there are more channels than gateway.max_channels",
+            Self::OverCap => {
+                "there are more channels than gateway.max_channels or gateway.memory_mib allow; silent ones make room after \
+                 gateway.evict_after_seconds"
+            }
+            Self::Flooded => "the device sends more than gateway.device_readings_per_second allow for long",
+            Self::Skipped => "readings come faster than they can be learnt: see `brooklet status`",
+            Self::Deferred => "no new channels while readings come faster than they can be learnt",
             Self::Unwatched => "no task covers this channel",
             _ => "it is counted",
         }
@@ -279,6 +301,12 @@ impl Ledger {
     /// Sets a gauge.
     pub(crate) fn set(&self, gauge: Gauge, value: u64) {
         self.gauges[gauge as usize].store(value, Ordering::Relaxed);
+    }
+
+    /// Moves a gauge up or down by one.
+    pub(crate) fn move_by_one(&self, gauge: Gauge, up: bool) {
+        let by = if up { 1 } else { 1u64.wrapping_neg() };
+        self.gauges[gauge as usize].fetch_add(by, Ordering::Relaxed);
     }
 
     /// A gauge now.

@@ -12,6 +12,7 @@
 //! device comes from the sink. One device's readings stay in order, because one topic
 //! belongs to one worker; nothing that learns is locked. [`topology`] makes all of this and takes it down.
 
+mod admission;
 pub mod alert;
 #[cfg(feature = "embedded-broker")]
 pub mod broker;
@@ -30,6 +31,7 @@ pub mod link;
 pub mod model;
 pub mod mqtt;
 pub mod order;
+mod overload;
 pub mod reading;
 mod recovery;
 pub mod router;
@@ -37,6 +39,7 @@ pub mod sink;
 pub mod source;
 pub mod status;
 pub mod store;
+mod storm;
 pub mod supervise;
 pub mod time;
 pub mod topology;

@@ -100,6 +100,8 @@ pub(crate) struct Link {
     /// It said what it is.
     pub(crate) greeted: bool,
     heard: Sequence,
+    /// When it was last heard.
+    pub(crate) heard_at: Timestamp,
     sequence: u16,
     number: u16,
     waiting: VecDeque<Errand>,
@@ -118,6 +120,7 @@ impl Link {
             moved: 0,
             greeted: false,
             heard: Sequence::new(),
+            heard_at: now,
             sequence: somewhere,
             number: somewhere,
             waiting: VecDeque::new(),

@@ -77,4 +77,6 @@ pub struct RawMessage {
     pub retained: bool,
     /// To be called in; none for QoS 0.
     pub ack: Option<crate::source::mqtt::Ack>,
+    /// Its share of the bytes that may be under way, given back when it is dropped.
+    pub(crate) room: Option<tokio::sync::OwnedSemaphorePermit>,
 }

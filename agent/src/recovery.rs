@@ -10,10 +10,12 @@ use tracing::{info, warn};
 use crate::check::{Durability, Plan};
 use crate::commit::{Batch, Committer, Parts};
 use crate::ledger::{Count, Ledger};
+use crate::reading::{ChannelId, DeviceId};
 use crate::sink::Topics;
 use crate::sink::compose::Composer;
 use crate::sink::outbox::{Outbox, Outgoing};
 use crate::store::{Checkpoints, Restored, Store, Vitals};
+use crate::storm::{self, Storm};
 use crate::worker::Worker;
 
 /// Channels at once on their way to the disk.
@@ -41,12 +43,18 @@ impl State {
         let disk = store.as_ref().map(|store| store.disk.clone());
         let vitals = Arc::new(Vitals::new(disk.clone(), gateway.card_endurance));
         let outbox = Arc::new(Outbox::new(gateway.outbox_bytes, plan.broker.max_packet_bytes));
+        let mut storm = Storm::new(plan.alert.most_a_minute);
         let mut number = 0;
         let mut segment = 0;
         if let Some(store) = &store {
             let left = store.left.messages.iter().map(|(number, message)| Outgoing::left(*number, message));
             outbox.push(left, ledger);
+            let (device, channel) = (DeviceId(storm::DEVICE.into()), ChannelId(storm::CHANNEL.into()));
+            let of_storm = topics.alert(&device, &channel);
             for (topic, payload) in &store.left.firing {
+                if *topic == of_storm {
+                    storm.resume(payload, Instant::now());
+                }
                 outbox.set_firing(topic.clone(), Some(payload.clone()));
             }
             number = store.left.messages.last().map_or(0, |(number, _)| number + 1);
@@ -61,7 +69,12 @@ impl State {
             segment,
             told,
             number,
-            composer: Composer { topics: topics.clone(), events: plan.publish.events },
+            composer: Composer {
+                topics: topics.clone(),
+                events: plan.publish.events,
+                storm,
+                ledger: ledger.clone(),
+            },
             outbox: outbox.clone(),
             lines,
             ledger: ledger.clone(),

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use brooklet_core::message::Message;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::check::{Plan, StreamPlan};
 use crate::command::{Action, Command};
+use crate::decode::{MAX_TOPIC, Refusal};
 use crate::ledger::{Count, Ledger};
 use crate::reading::{DeviceId, Name, RawMessage, Timestamp};
 use crate::source::mqtt::Ack;
@@ -41,6 +42,9 @@ impl Stream {
         plan.streams.iter().enumerate().map(stream).collect()
     }
 }
+
+/// Bytes of messages that are under way at most, from the broker until they are acknowledged.
+pub(crate) const QUEUE_BYTES: usize = 16 << 20;
 
 /// Where the messages of one topic go.
 #[derive(Debug)]
@@ -102,23 +106,27 @@ pub enum LineEvent {
 
 /// The workers' queues.
 #[derive(Clone, Debug)]
-pub struct Queues(Vec<mpsc::Sender<Job>>);
+pub struct Queues {
+    queues: Vec<mpsc::Sender<Job>>,
+    /// The bytes that are left for messages.
+    room: Arc<Semaphore>,
+}
 
 impl Queues {
     /// These, one a worker.
     #[must_use]
-    pub const fn new(queues: Vec<mpsc::Sender<Job>>) -> Self {
-        Self(queues)
+    pub fn new(queues: Vec<mpsc::Sender<Job>>) -> Self {
+        Self { queues, room: Arc::new(Semaphore::new(QUEUE_BYTES)) }
     }
 
     /// The worker that has whatever goes by this key.
     fn worker(&self, key: &str) -> usize {
-        hash(key).checked_rem(self.0.len() as u64).unwrap_or(0) as usize
+        hash(key).checked_rem(self.queues.len() as u64).unwrap_or(0) as usize
     }
 
     /// Hands something of a line to the worker that has its device; waits while the queue is full.
     pub(crate) async fn send(&self, event: OnLine) {
-        if let Some(queue) = self.0.get(self.worker(&event.device.0)) {
+        if let Some(queue) = self.queues.get(self.worker(&event.device.0)) {
             let _ = queue.send(Job::Line(event)).await;
         }
     }
@@ -129,7 +137,8 @@ impl Queues {
 pub struct Router {
     streams: Vec<Arc<Stream>>,
     routes: HashMap<String, Option<Arc<Route>>>,
-    /// Topics remembered; beyond it routes are made anew each time, which is slower and harmless.
+    /// Topics remembered; once there are as many, all are forgotten and made anew as they come: who invents topics makes
+    /// it slower, no more.
     most_routes: usize,
     queues: Queues,
     /// What the topics of commands begin with.
@@ -152,11 +161,17 @@ pub(crate) enum Delivery<'a> {
 #[derive(Debug)]
 pub(crate) struct Waiting<'a> {
     queue: &'a mpsc::Sender<Job>,
+    room: &'a Arc<Semaphore>,
     job: Job,
 }
 
 impl Waiting<'_> {
-    pub(crate) async fn send(self) {
+    pub(crate) async fn send(mut self) {
+        if let Job::Message(message, _) = &mut self.job
+            && message.room.is_none()
+        {
+            message.room = self.room.clone().acquire_many_owned(bytes(message)).await.ok();
+        }
         // A closed queue means that the process is stopping; the message stays unacknowledged.
         let _ = self.queue.send(self.job).await;
     }
@@ -183,11 +198,12 @@ impl Router {
         }
     }
 
-    /// Waits until every queue is at most half full.
+    /// Waits until every queue is at most half full, and half the bytes are free.
     pub(crate) async fn relieved(&self) {
         // Room is not waited for at the queue itself: that would let nobody else in.
         let full = |queue: &mpsc::Sender<Job>| queue.capacity() < queue.max_capacity() / 2;
-        while self.queues.0.iter().any(full) {
+        let Queues { queues, room } = &self.queues;
+        while queues.iter().any(full) || room.available_permits() < QUEUE_BYTES / 2 {
             tokio::time::sleep(RELIEF).await;
         }
     }
@@ -198,7 +214,7 @@ impl Router {
             return self.pass_over(message, Count::Retained);
         }
         let mut command = None;
-        let (worker, job) = if message.topic.starts_with(OWN_PREFIX) {
+        let (worker, mut job) = if message.topic.starts_with(OWN_PREFIX) {
             let Some(parsed) = self.command(&message) else {
                 return self.pass_over(message, Count::Own);
             };
@@ -210,13 +226,24 @@ impl Router {
             command = Some(hash);
             (self.owner(&parsed), Job::Command(Box::new(parsed), message.ack))
         } else {
+            if message.topic.len() > MAX_TOPIC {
+                self.ledger.refuse_message(&message.topic, &message.payload, &Refusal::TopicTooLong);
+                return Self::done(message);
+            }
             let Some(route) = self.route(&message.topic) else {
                 return self.pass_over(message, Count::Unmapped);
             };
             (route.worker, Job::Message(message, route))
         };
         // There is a queue for every worker.
-        let Some(queue) = self.queues.0.get(worker) else { return Delivery::Done };
+        let Queues { queues, room } = &self.queues;
+        let Some(queue) = queues.get(worker) else { return Delivery::Done };
+        if let Job::Message(message, _) = &mut job {
+            match room.clone().try_acquire_many_owned(bytes(message)) {
+                Ok(permit) => message.room = Some(permit),
+                Err(_) => return Delivery::Full(Waiting { queue, room, job }),
+            }
+        }
         match queue.try_send(job) {
             Ok(()) => {
                 if let Some(hash) = command {
@@ -226,7 +253,7 @@ impl Router {
                 Delivery::Done
             }
             Err(mpsc::error::TrySendError::Closed(_)) => Delivery::Done,
-            Err(mpsc::error::TrySendError::Full(job)) => Delivery::Full(Waiting { queue, job }),
+            Err(mpsc::error::TrySendError::Full(job)) => Delivery::Full(Waiting { queue, room, job }),
         }
     }
 
@@ -252,6 +279,11 @@ impl Router {
 
     fn pass_over(&self, message: RawMessage, count: Count) -> Delivery<'_> {
         self.ledger.add(count, 1);
+        Self::done(message)
+    }
+
+    /// It is dealt with.
+    fn done<'a>(message: RawMessage) -> Delivery<'a> {
         if let Some(ack) = message.ack {
             ack.done();
         }
@@ -264,9 +296,10 @@ impl Router {
         }
         let made = self.streams.iter().find_map(|stream| make_route(stream, topic, &self.queues));
         let route = made.map(Arc::new);
-        if self.routes.len() < self.most_routes {
-            self.routes.insert(topic.to_owned(), route.clone());
+        if self.routes.len() >= self.most_routes {
+            self.routes.clear();
         }
+        self.routes.insert(topic.to_owned(), route.clone());
         route
     }
 }
@@ -275,6 +308,12 @@ fn hash(value: &(impl Hash + ?Sized)) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
     hasher.finish()
+}
+
+/// What a message costs while it is under way.
+fn bytes(message: &RawMessage) -> u32 {
+    let bytes = message.topic.len() + message.payload.len() + size_of::<Job>();
+    u32::try_from(bytes.min(QUEUE_BYTES)).unwrap_or(u32::MAX)
 }
 
 fn make_route(stream: &Arc<Stream>, topic: &str, queues: &Queues) -> Option<Route> {
@@ -317,7 +356,7 @@ fn last_level(topic: &str) -> &str {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop where it fails")]
 mod tests {
     use super::*;
     use crate::check;
@@ -352,7 +391,7 @@ mod tests {
         // The worker that a message goes to.
         let mut worker = |topic: String, payload: &str, again: bool| {
             let (payload, received) = (payload.as_bytes().to_vec(), Timestamp(0));
-            let message = RawMessage { topic, payload, received, retained: false, ack: None };
+            let message = RawMessage { topic, payload, received, retained: false, ack: None, room: None };
             assert!(matches!(router.deliver(message, again), Delivery::Done));
             jobs.iter_mut().position(|jobs| jobs.try_recv().is_ok())
         };
@@ -365,5 +404,65 @@ mod tests {
             assert_eq!(worker(true), None, "the broker sends it again");
             assert_eq!(worker(false), *topic, "somebody sends it again");
         }
+    }
+
+    fn router(topic: &str, most_routes: usize) -> (Router, mpsc::Receiver<Job>, Arc<Ledger>) {
+        let plan = check::zero_config_with(Some("mqtt://localhost"), &[topic.to_owned()], []).unwrap();
+        let (queue, jobs) = mpsc::channel(100_000);
+        let ledger = Arc::new(Ledger::default());
+        let queues = Queues::new(vec![queue]);
+        (Router::new(Stream::all(&plan), queues, "c".to_owned(), most_routes, ledger.clone()), jobs, ledger)
+    }
+
+    fn message(topic: String, bytes: usize) -> RawMessage {
+        RawMessage {
+            topic,
+            payload: vec![b'1'; bytes],
+            received: Timestamp(0),
+            retained: false,
+            ack: None,
+            room: None,
+        }
+    }
+
+    #[test]
+    fn invented_topics_do_not_pile_up() {
+        let (mut router, mut jobs, ledger) = router("#", 100);
+        for i in 0..1_000_000 {
+            assert!(matches!(router.deliver(message(format!("invented/{i}"), 1), false), Delivery::Done));
+            assert!(jobs.try_recv().is_ok() && router.routes.len() <= 100, "{i}");
+        }
+        assert!(matches!(router.deliver(message("x".repeat(MAX_TOPIC + 1), 1), false), Delivery::Done));
+        assert_eq!(ledger.totals().refused["topic_too_long"], 1);
+        assert!(jobs.try_recv().is_err());
+        assert!(matches!(router.deliver(message("x".repeat(MAX_TOPIC), 1), false), Delivery::Done));
+        assert!(jobs.try_recv().is_ok());
+    }
+
+    #[test]
+    fn messages_under_way_are_bounded_by_their_bytes_and_wait_for_room() {
+        let (mut router, mut jobs, _) = router("#", 100);
+        let mut taken = 0;
+        while let Delivery::Done = router.deliver(message("a/b".to_owned(), 60_000), false) {
+            taken += 1;
+        }
+        assert!(taken * 60_000 <= QUEUE_BYTES && (taken + 1) * 61_000 > QUEUE_BYTES, "{taken}");
+        // The queue itself has room for many more.
+        let Delivery::Full(waiting) = router.deliver(message("a/b".to_owned(), 60_000), false) else {
+            panic!("it was full a moment ago")
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let sent = waiting.send();
+            tokio::pin!(sent);
+            // Polled first, so that it waits by the time a message is dealt with.
+            tokio::select! {
+                biased;
+                () = &mut sent => panic!("there was no room"),
+                job = jobs.recv() => drop(job),
+            }
+            sent.await;
+        });
+        assert!(matches!(router.deliver(message("a/b".to_owned(), 60_000), false), Delivery::Full(_)));
     }
 }

@@ -272,6 +272,7 @@ async fn work(
     worker.begin_round(*calls.borrow_and_update());
     let mut is_saving = false;
     loop {
+        worker.observe(jobs.len() as f32 / JOBS as f32, Instant::now());
         tokio::select! {
             count = jobs.recv_many(&mut taken, BATCH) => if count == 0 { break },
             Ok(()) = calls.changed() => {
@@ -283,7 +284,7 @@ async fn work(
                 is_saving = !records.is_empty();
                 permit.send(if is_saving { Chunk::Records(records) } else { Chunk::Done });
             }
-            _ = moment.tick(), if worker.is_waiting() => worker.tick(Timestamp::now(), &mut findings),
+            _ = moment.tick(), if worker.is_waiting() || worker.is_degraded() => worker.tick(Timestamp::now(), &mut findings),
         }
         for job in &taken {
             worker.handle(job, &mut findings);

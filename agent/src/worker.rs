@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use brooklet_core::alarm::Settings;
 use brooklet_core::frame::Step;
@@ -22,6 +22,7 @@ use crate::ledger::{Count, Ledger};
 use crate::link::{Errand, Heard, Link, Task, Way};
 use crate::model::Model;
 use crate::order::{Limits, Refused, Repair};
+use crate::overload::{Level, Overload};
 use crate::reading::{ChannelId, DeviceId, Name, RawMessage, Timestamp};
 use crate::router::{Job, LineEvent, OnLine, Route};
 use crate::store::journal::Entry;
@@ -80,6 +81,11 @@ pub struct Score {
     pub ready: bool,
 }
 
+/// How much less often scores are published under pressure.
+const THINNER: u32 = 10;
+/// Between two looks at which channels may make room for others.
+const LOOK: Duration = Duration::from_secs(60);
+
 /// A worker's state.
 pub struct Worker {
     plan: Arc<Plan>,
@@ -91,6 +97,7 @@ pub struct Worker {
     links: HashMap<Name, Link>,
     /// Devices and channels with readings that are held.
     holding: HashSet<(DeviceId, ChannelId)>,
+    overload: Overload,
     readings: Readings,
     /// Names of the streams and lines, by their place in the plan.
     sources: Vec<Name>,
@@ -104,6 +111,10 @@ pub struct Worker {
     suspended: Vec<(DeviceId, ChannelId)>,
     /// The round of checkpoints.
     round: u64,
+    /// What did not change since this round is in both files of the store.
+    kept_since: u64,
+    /// When silent channels may be looked for again.
+    next_look: Option<Timestamp>,
     /// Channels that are still to be saved in this round.
     unsaved: Vec<(DeviceId, ChannelId)>,
 }
@@ -124,6 +135,7 @@ impl Worker {
         let names = plan.streams.iter().map(|stream| &stream.name);
         let sources =
             names.chain(plan.serials.iter().map(|line| &line.name)).map(|name| name.as_str().into());
+        let overload = Overload::new(plan.gateway.degrade_after);
         Self {
             sources: sources.collect(),
             entries: (plan.gateway.durability == Durability::Journal).then(Vec::new),
@@ -134,11 +146,14 @@ impl Worker {
             devices: HashMap::new(),
             links: HashMap::new(),
             holding: HashSet::new(),
+            overload,
             readings: Readings::new(),
             refused: Vec::new(),
             failed: HashMap::new(),
             suspended: Vec::new(),
             round: 0,
+            kept_since: 0,
+            next_look: None,
             unsaved: Vec::new(),
         }
     }
@@ -278,7 +293,11 @@ impl Worker {
     /// The link to a device, made if there is room for one more.
     fn link(&mut self, from: Origin<'_>, way: Way) -> Option<&mut Link> {
         if !self.links.contains_key(&from.device.0) {
-            if self.links.len() >= self.plan.gateway.max_channels {
+            let most = self.plan.gateway.max_channels;
+            if self.links.len() >= most {
+                self.make_room(from.received);
+            }
+            if self.links.len() >= most {
                 return None;
             }
             let link = Link::new(from.device.clone(), from.position, from.received);
@@ -286,6 +305,7 @@ impl Worker {
         }
         let link = self.links.get_mut(&from.device.0)?;
         link.position = from.position;
+        link.heard_at = from.received;
         if link.reached(way) {
             warn!(
                 "{} is heard in two places, now also {way}; if these are two devices, give each a name of its own: on \
@@ -457,9 +477,11 @@ impl Worker {
     /// Repeats what a journal tells, unless the channel is past it already.
     pub(crate) fn replay(&mut self, entry: Entry, findings: &mut Vec<Finding>) {
         let Entry { device, channel, source, step, op } = entry;
+        // Not heard yet in this run, and so silent from now on.
+        let now = Timestamp::now();
         let device = DeviceId(device);
         let position = self.sources.iter().position(|name| *name == source);
-        let from = position.map(|position| Origin { position, device: &device, received: Timestamp(0) });
+        let from = position.map(|position| Origin { position, device: &device, received: now });
         if from.is_none_or(|from| self.make_sure(from, &channel).is_err()) {
             self.ledger.add(Count::NotReplayed, 1);
             return;
@@ -549,20 +571,62 @@ impl Worker {
         let device =
             self.devices.entry(device.0.clone()).or_insert_with(|| Device::new(device, from.position));
         device.insert(channel);
+        device.bucket.heard.get_or_insert(from.received);
         Ok(())
+    }
+
+    /// Takes one of the places for channels, which all workers share.
+    fn reserve(&self) -> bool {
+        let fits = self.ledger.add(Count::Channels, 1) < self.plan.gateway.max_channels as u64;
+        if !fits {
+            // Taken back, so that the gauge tells what there is.
+            self.ledger.add(Count::Channels, 1u64.wrapping_neg());
+        }
+        fits
+    }
+
+    /// Gives up the channels of devices that were silent for long; they are in both files of the store, and come back with
+    /// their devices. True if there were any. Who invents names does not make the worker look again each time.
+    fn make_room(&mut self, now: Timestamp) -> bool {
+        if self.next_look.is_some_and(|next| now < next) {
+            return false;
+        }
+        self.next_look = Some(Timestamp(now.0.saturating_add(millis(LOOK))));
+        let silent_since = now.0.saturating_sub(millis(self.plan.gateway.evict_after));
+        self.links.retain(|_, link| link.is_busy() || link.heard_at.0 > silent_since);
+        let mut evicted = 0;
+        let kept_since = self.kept_since;
+        self.devices.retain(|_, device| {
+            let is_silent = device.bucket.heard.is_some_and(|heard| heard.0 <= silent_since);
+            let (_, channels) = device.channels_mut();
+            let mut count = 0;
+            let may_go = |channel: &mut Channel| {
+                count += 1;
+                channel.alert().is_none() && channel.held() == 0 && !channel.changed_since(kept_since)
+            };
+            let keep = !is_silent || !channels.map(may_go).all(|may_go| may_go);
+            evicted += if keep { 0 } else { count };
+            keep
+        });
+        self.ledger.add(Count::Channels, 0u64.wrapping_sub(evicted));
+        self.ledger.add(Count::Evicted, evicted);
+        if evicted > 0 {
+            info!(channels = evicted, "channels of silent devices make room for others");
+        }
+        evicted > 0
     }
 
     /// Makes a channel: restored if it was stored, else new, within the cap.
     fn open(&mut self, from: Origin<'_>, channel: &str) -> Result<Channel, Count> {
-        let Self { plan, ledger, restored, .. } = self;
         let device = from.device;
-        let Some(settings) = settings(plan, from.position, channel) else { return Err(Count::Unwatched) };
+        let Some(settings) = settings(&self.plan, from.position, channel) else {
+            return Err(Count::Unwatched);
+        };
         let settings = Arc::new(settings);
-        if ledger.add(Count::Channels, 1) >= plan.gateway.max_channels as u64 {
-            // Taken back, so that the gauge tells what there is.
-            ledger.add(Count::Channels, 1u64.wrapping_neg());
+        if !self.reserve() && !(self.make_room(from.received) && self.reserve()) {
             return Err(Count::OverCap);
         }
+        let Self { ledger, restored, .. } = self;
         let name = ChannelId(channel.into());
         if let Some(saved) = restored.get(device, &name) {
             match Channel::restore(name.clone(), settings.clone(), saved.clone()) {
@@ -597,7 +661,9 @@ impl Worker {
         judged: Option<&Judged>,
         findings: &mut Vec<Finding>,
     ) {
-        let Some(count) = self.learn(from, channel, value, time, judged, findings) else { return };
+        let refused = self.admit(from, channel, judged.is_some());
+        let count = refused.or_else(|| self.learn(from, channel, value, time, judged, findings));
+        let Some(count) = count else { return };
         let before = self.ledger.add(count, 1);
         if (before + 1).is_power_of_two() {
             let (what, times, device) = (count.name(), before + 1, from.device);
@@ -611,6 +677,39 @@ impl Worker {
         let is_it = |(other, name): &&(DeviceId, ChannelId)| other == device && *name.0 == *channel;
         self.suspended.iter().any(|names| is_it(&names))
             || self.failed.iter().any(|(names, times)| *times >= MOST_PANICS && is_it(&names))
+    }
+
+    /// Why there is no time for a reading, if so.
+    fn admit(&mut self, from: Origin<'_>, channel: &str, is_judged: bool) -> Option<Count> {
+        let (level, rate) = (self.overload.level(), self.plan.gateway.device_rate);
+        let new = (level >= Level::RefuseNew).then_some(Count::Deferred);
+        let Some(device) = self.devices.get_mut(&from.device.0) else { return new };
+        let Some((_, known)) = device.channel_mut(channel) else { return new };
+        // A device that judges by itself costs little.
+        if level >= Level::SkipLearning && !is_judged && known.alert().is_none() {
+            device.bucket.heard = Some(from.received);
+            return Some(Count::Skipped);
+        }
+        (!device.bucket.take(rate, from.received)).then_some(Count::Flooded)
+    }
+
+    /// Looks at how full the queue is, 0 to 1.
+    pub(crate) fn observe(&mut self, fill: f32, now: Instant) {
+        let before = self.overload.level();
+        let Some(level) = self.overload.observe(fill, now) else { return };
+        if let Some(gauge) = level.max(before).gauge() {
+            self.ledger.move_by_one(gauge, level > before);
+        }
+        if level > before {
+            warn!("readings come faster than they can be learnt: {}", level.about());
+        } else {
+            info!("the queue is empty again: {}", level.about());
+        }
+    }
+
+    /// Something is done without, so that [`observe`](Self::observe) is to be called also when nothing comes in.
+    pub(crate) fn is_degraded(&self) -> bool {
+        self.overload.level() != Level::Normal
     }
 
     /// One reading; why it is not learnt, if it is not.
@@ -697,6 +796,7 @@ impl Worker {
         self.ledger.add(Count::Held, taken.wrapping_sub(used));
         self.ledger.add(Count::Used, used);
         if let Some(every) = self.plan.publish.scores_every {
+            let every = if self.overload.level() >= Level::ThinScores { every * THINNER } else { every };
             for used in &outcome.used {
                 if channel.score_is_due(used.at, millis(every)) {
                     findings.push(Finding::Score(Box::new(Score {
@@ -754,6 +854,7 @@ impl Worker {
     /// is due in this one.
     pub(crate) fn begin_round(&mut self, call: Call) {
         self.round = call.round;
+        self.kept_since = call.since_either();
         self.note_changes(call.since());
     }
 
@@ -844,6 +945,8 @@ mod tests {
 
     use super::*;
     use crate::check;
+    use crate::check::ClockTrust;
+    use crate::ledger::Gauge;
 
     const TEXT: &str = "[mqtt]\nurl = 'mqtt://localhost'\n[[serial]]\nname = 'pico'\nport = '/dev/ttyACM0'";
 
@@ -952,5 +1055,124 @@ mod tests {
         let refused = [Count::Past, Count::Future, Count::Duplicate];
         assert_eq!(refused.map(|count| bench.worker.ledger.get(count)), [1, 1, 1]);
         assert_eq!(counts(&bench), [3, 0, 1]);
+    }
+
+    /// A worker of an agent with these settings, and what it counts.
+    fn worker(settings: &[(&str, &str)]) -> (Worker, Arc<Ledger>) {
+        let settings = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        let plan = check::zero_config_with(Some("mqtt://localhost"), &["#".to_owned()], settings).unwrap();
+        let ledger = Arc::new(Ledger::default());
+        let clock = Arc::new(Clock::new(ClockTrust::Trusted, ledger.clone()));
+        (Worker::new(Arc::new(plan), ledger.clone(), clock, Arc::default()), ledger)
+    }
+
+    /// A reading of `device`, received and measured at a second.
+    fn read(worker: &mut Worker, device: &str, second: i64) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let device = DeviceId(device.into());
+        let at = Timestamp(1_800_000_000_000 + second * 1000);
+        worker.ledger.add(Count::Readings, 1);
+        let from = Origin { position: 0, device: &device, received: at };
+        worker.step(from, "t", second as f32, Some(at), None, &mut findings);
+        assert_eq!(worker.ledger.totals().missing().readings, 0);
+        findings
+    }
+
+    #[test]
+    fn a_million_invented_names_are_held_at_the_cap_and_known_channels_are_learnt_on() {
+        let (mut worker, ledger) = worker(&[("BROOKLET_GATEWAY__MAX_CHANNELS", "100")]);
+        for second in 0..1_000_000 {
+            let device = DeviceId(format!("invented-{second}").into());
+            let from = Origin { position: 0, device: &device, received: Timestamp(0) };
+            worker.step(from, "t", 1.0, None, None, &mut Vec::new());
+        }
+        assert_eq!((worker.devices.len(), ledger.get(Count::Channels)), (100, 100));
+        assert_eq!((ledger.get(Count::Used), ledger.get(Count::OverCap)), (100, 999_900));
+        ledger.add(Count::Readings, 1_000_000);
+        read(&mut worker, "invented-7", 5);
+        assert_eq!(ledger.get(Count::Used), 101);
+    }
+
+    #[test]
+    fn silent_devices_make_room_once_they_are_stored_and_only_then() {
+        let settings =
+            [("BROOKLET_GATEWAY__MAX_CHANNELS", "2"), ("BROOKLET_GATEWAY__EVICT_AFTER_SECONDS", "1000")];
+        let (mut worker, ledger) = worker(&settings);
+        read(&mut worker, "silent", 0);
+        read(&mut worker, "alive", 900);
+        let fates =
+            |ledger: &Ledger| [Count::Used, Count::OverCap, Count::Evicted].map(|count| ledger.get(count));
+        // Not silent for long enough; then long enough, but not in the store.
+        read(&mut worker, "new", 950);
+        read(&mut worker, "new", 1020);
+        assert_eq!(fates(&ledger), [2, 2, 0]);
+        // Both files have what changed before the second round.
+        worker.begin_round(Call { round: 3, since: [1, 1] });
+        read(&mut worker, "alive", 1050);
+        // The last look was a moment ago.
+        read(&mut worker, "new", 1060);
+        assert_eq!(fates(&ledger), [3, 3, 0]);
+        read(&mut worker, "new", 1081);
+        assert_eq!(fates(&ledger), [4, 3, 1]);
+        assert!(worker.devices.contains_key("alive") && !worker.devices.contains_key("silent"));
+        assert_eq!(ledger.get(Count::Channels), 2);
+        // Readings alone do not make room: this one was heard lately.
+        read(&mut worker, "silent", 2000);
+        assert_eq!(fates(&ledger), [4, 4, 1]);
+    }
+
+    #[test]
+    fn one_device_gone_wild_is_held_to_its_share() {
+        let (mut worker, ledger) = worker(&[("BROOKLET_GATEWAY__DEVICE_READINGS_PER_SECOND", "1")]);
+        // The first makes its channel; ten minutes' worth follows at once.
+        let device = DeviceId("wild".into());
+        let from = Origin { position: 0, device: &device, received: Timestamp(0) };
+        for _ in 0..1000 {
+            worker.step(from, "t", 1.0, None, None, &mut Vec::new());
+        }
+        assert_eq!((ledger.get(Count::Used), ledger.get(Count::Flooded)), (601, 399));
+        ledger.add(Count::Readings, 1000);
+        read(&mut worker, "calm", 1);
+        assert_eq!(ledger.get(Count::Used), 602);
+    }
+
+    #[test]
+    fn under_pressure_learning_rests_then_new_channels_and_alerts_never() {
+        let (mut worker, ledger) = worker(&[("BROOKLET_GATEWAY__DEGRADE_AFTER_SECONDS", "10")]);
+        let start = Instant::now();
+        read(&mut worker, "known", 0);
+        let observe = |worker: &mut Worker, seconds: &[u64], fill: f32| {
+            seconds.iter().for_each(|second| worker.observe(fill, start + Duration::from_secs(*second)));
+        };
+        let gauges = |ledger: &Ledger| {
+            [Gauge::ThinScores, Gauge::SkipLearning, Gauge::RefuseNew].map(|gauge| ledger.gauge(gauge))
+        };
+        observe(&mut worker, &[0, 10], 1.0);
+        assert_eq!((gauges(&ledger), worker.is_degraded()), ([1, 0, 0], true));
+        read(&mut worker, "known", 1);
+        observe(&mut worker, &[11, 21], 1.0);
+        assert_eq!(gauges(&ledger), [1, 1, 0]);
+        read(&mut worker, "known", 2);
+        read(&mut worker, "new", 2);
+        observe(&mut worker, &[22, 32], 1.0);
+        assert_eq!(gauges(&ledger), [1, 1, 1]);
+        read(&mut worker, "other", 3);
+        let fates = [Count::Used, Count::Skipped, Count::Deferred].map(|count| ledger.get(count));
+        assert_eq!(fates, [3, 1, 1]);
+        // An open alert is followed whatever comes.
+        let from = DeviceId("known".into());
+        let at = Timestamp(1_800_000_003_000);
+        let verdict = Verdict { score: 3.0, level: 3.0, threshold: 2.2, fired: true, ended: false };
+        let reading = Reading { channel: "t".try_into().unwrap(), time: Some(at.0), value: 50.0 };
+        let judged = Judged { reading, verdict, because: None, firing: true };
+        let from = Origin { position: 0, device: &from, received: at };
+        let mut findings = Vec::new();
+        ledger.add(Count::Readings, 1);
+        worker.step(from, "t", 50.0, Some(at), Some(&judged), &mut findings);
+        assert_eq!(changes(&findings), [Change::Fired]);
+        read(&mut worker, "known", 4);
+        assert_eq!(ledger.get(Count::Used), 5);
+        observe(&mut worker, &[40, 50, 51, 61, 62, 72], 0.0);
+        assert_eq!((gauges(&ledger), worker.is_degraded()), ([0, 0, 0], false));
     }
 }

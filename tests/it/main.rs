@@ -12,6 +12,7 @@ mod firmware;
 mod firmware_ethernet;
 mod invariants;
 mod nab;
+mod overload;
 mod replay;
 mod restart;
 mod security;

@@ -53,6 +53,9 @@ pub(crate) struct Gateway {
     agent: Child,
 }
 
+/// What is proved is what becomes of all readings: none is passed over because a device sends a day's worth in a moment.
+const UNBRIDLED: &str = "device_readings_per_second = 1000000\ndegrade_after_seconds = 86400\n";
+
 impl Gateway {
     /// Starts one that knows the broker on `port`, and waits until it has subscribed; `more` goes into `[gateway]`.
     pub(crate) fn start(port: u16, durability: Durability, more: &str) -> Self {
@@ -62,8 +65,9 @@ impl Gateway {
     /// As [`start`](Self::start), with other streams.
     pub(crate) fn start_with(port: u16, durability: Durability, more: &str, streams: &str) -> Self {
         let durability = durability.key();
-        let config =
-            format!("[gateway]\n{durability}{more}\n[mqtt]\nurl = \"mqtt://127.0.0.1:{port}\"\n{streams}");
+        let config = format!(
+            "[gateway]\n{durability}{UNBRIDLED}{more}\n[alert]\nmost_a_minute = 1000000\n[mqtt]\nurl = \"mqtt://127.0.0.1:{port}\"\n{streams}"
+        );
         let folder = TempDir::new().expect("a folder for the agent");
         let agent = launch(&folder, &config);
         agent::wait_ready(&agent, 1);

@@ -53,8 +53,14 @@ pub struct GatewayPlan {
     pub outbox_bytes: usize,
     /// Time between two health messages.
     pub health: Duration,
-    /// Channels followed at most.
+    /// Channels followed at most, by number and by memory.
     pub max_channels: usize,
+    /// Silence after which a device's channels may make room for others.
+    pub evict_after: Duration,
+    /// Readings that one device may send a second.
+    pub device_rate: u32,
+    /// How long readings must come too fast before something is done without.
+    pub degrade_after: Duration,
     /// How far a reading's own time may lie ahead of the clock.
     pub max_future: Duration,
     /// How far it may lie behind the clock; `None` for any.
@@ -117,6 +123,8 @@ pub struct Identity {
 pub struct AlertPlan {
     /// Time between two refreshes of a firing alert's retained state.
     pub update: Duration,
+    /// Alerts that may begin within a minute and be told one by one.
+    pub most_a_minute: usize,
 }
 
 /// What is published besides alerts.

@@ -14,6 +14,8 @@ use super::topic::TopicPattern;
 use super::tree::{Env, Path, Tree};
 use crate::config::{Channel, Config, Gateway, Learn, Payload, Serial, Stream, Task, Within};
 use crate::decode::{Decoder, Field, JsonPlan, MAX_FIELDS};
+use crate::device;
+use crate::router::QUEUE_BYTES;
 
 /// Resolves a configuration, reporting everything wrong; the plan counts only if nothing was.
 pub(super) fn plan(tree: &mut Tree, env: &Env, folder: &FilePath, config: &Config) -> Option<Plan> {
@@ -52,7 +54,10 @@ pub(super) fn plan(tree: &mut Tree, env: &Env, folder: &FilePath, config: &Confi
     Some(Plan {
         gateway,
         broker: broker?,
-        alert: AlertPlan { update: seconds(config.alert.update_seconds) },
+        alert: AlertPlan {
+            update: seconds(config.alert.update_seconds),
+            most_a_minute: whole(config.alert.most_a_minute),
+        },
         publish: PublishPlan {
             scores_every: config.publish.scores.then(|| seconds(config.publish.scores_every_seconds)),
             events: config.publish.events,
@@ -80,6 +85,22 @@ fn gateway(tree: &mut Tree, env: &Env, folder: &FilePath, gateway: &Gateway) -> 
         .or_else(|| set("XDG_STATE_HOME").map(|dir| dir.join("brooklet")))
         .or_else(|| set("HOME").map(|dir| dir.join(".local/state/brooklet")))
         .unwrap_or_else(|| PathBuf::from("/var/lib/brooklet"));
+    let mib = |mib: u64| usize::try_from(mib << 20).unwrap_or(usize::MAX);
+    let outbox = mib(gateway.outbox_mib.get());
+    let memory = mib(gateway.memory_mib.get());
+    let besides = QUEUE_BYTES + outbox;
+    if memory < besides + QUEUE_BYTES {
+        let least = (besides + QUEUE_BYTES) >> 20;
+        tree.report(
+            &Path::of("gateway").key("memory_mib"),
+            format!(
+                "leaves no room for channels: messages under way and outbox_mib take {} MiB",
+                besides >> 20
+            ),
+            Some(format!("set at least {least}")),
+        );
+    }
+    let budget = memory.saturating_sub(besides);
     let processors = || std::thread::available_parallelism().map_or(1, |count| count.get().min(64));
     GatewayPlan {
         name,
@@ -92,7 +113,10 @@ fn gateway(tree: &mut Tree, env: &Env, folder: &FilePath, gateway: &Gateway) -> 
         card_endurance: gateway.card_endurance_gb.get().saturating_mul(1_000_000_000),
         outbox_bytes: whole::<1, 1024>(gateway.outbox_mib) << 20,
         health: seconds(gateway.health_seconds),
-        max_channels: whole(gateway.max_channels),
+        max_channels: whole(gateway.max_channels).min(budget / device::Channel::BYTES).max(1),
+        evict_after: seconds(gateway.evict_after_seconds),
+        device_rate: u32::try_from(gateway.device_readings_per_second.get()).unwrap_or(u32::MAX),
+        degrade_after: seconds(gateway.degrade_after_seconds),
         max_future: seconds(gateway.max_future_seconds),
         max_past: Some(seconds(gateway.max_past_seconds)).filter(|past| !past.is_zero()),
         max_lateness: seconds(gateway.max_lateness_seconds),

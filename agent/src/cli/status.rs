@@ -118,7 +118,10 @@ fn table(report: &Report) -> String {
         }
     }
     for (name, section) in &report.sections {
-        lines.push(name.clone());
+        match shown(name, section) {
+            Some(text) => lines.push(row(name, &text)),
+            None => lines.push(name.clone()),
+        }
         for (key, value) in section.as_object().into_iter().flatten() {
             if let Some(text) = shown(key, value) {
                 lines.push(format!("  {:<20} {text:>15}", plain(unit(key).0)));

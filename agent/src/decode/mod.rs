@@ -30,6 +30,8 @@ pub use refusal::Refusal;
 
 /// The longest payload that is read, in bytes.
 pub const MAX_PAYLOAD: usize = 64 * 1024;
+/// The longest topic whose messages are read, in bytes: names of devices come from it.
+pub const MAX_TOPIC: usize = 512;
 /// How deep objects and arrays may be nested, the outermost counted.
 pub const MAX_DEPTH: usize = 8;
 /// The most numbers in one sample.

@@ -2,7 +2,7 @@
 
 use brooklet_core::frame;
 
-use super::{MAX_DEPTH, MAX_FIELDS, MAX_KEYS, MAX_PAYLOAD, MAX_ROWS, MAX_STRING};
+use super::{MAX_DEPTH, MAX_FIELDS, MAX_KEYS, MAX_PAYLOAD, MAX_ROWS, MAX_STRING, MAX_TOPIC};
 
 /// The reason for which a payload is refused as a whole.
 ///
@@ -70,6 +70,9 @@ pub enum Refusal {
     /// Not a frame of a device.
     #[error("{0}")]
     Frame(frame::Error),
+    /// On a topic longer than [`MAX_TOPIC`].
+    #[error("the topic has more than {MAX_TOPIC} bytes")]
+    TopicTooLong,
     /// Frames of more devices than channels are followed.
     #[error("there are more devices than gateway.max_channels")]
     TooManyDevices,
@@ -102,6 +105,7 @@ impl Refusal {
             Self::Frame(frame::Error::Truncated) => "frame_truncated",
             Self::Frame(frame::Error::Unknown) => "frame_unknown",
             Self::Frame(_) => "frame_damaged",
+            Self::TopicTooLong => "topic_too_long",
             Self::TooManyDevices => "too_many_devices",
             Self::BadWindow => "bad_window",
             Self::NoNumber => "no_number",
@@ -133,6 +137,7 @@ mod tests {
             (Refusal::Frame(frame::Error::Truncated), "frame_truncated"),
             (Refusal::Frame(frame::Error::Damaged), "frame_damaged"),
             (Refusal::Frame(frame::Error::Unknown), "frame_unknown"),
+            (Refusal::TopicTooLong, "topic_too_long"),
             (Refusal::TooManyDevices, "too_many_devices"),
             (Refusal::BadWindow, "bad_window"),
             (Refusal::NoNumber, "no_number"),

@@ -57,6 +57,7 @@ fn message(i: usize) -> RawMessage {
         received: Timestamp((1_700_000_000 + n as i64 * 20) * 1000),
         retained: false,
         ack: None,
+        room: None,
     }
 }
 

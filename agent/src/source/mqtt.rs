@@ -194,6 +194,7 @@ impl MqttSource {
             received: Timestamp::now(),
             retained: message.retained,
             ack: message.id.and_then(|id| window.register(id)),
+            room: None,
         };
         let comes_again = message.ack.is_some();
         let waiting = match self.router.deliver(message, again) {

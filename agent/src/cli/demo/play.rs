@@ -72,6 +72,9 @@ impl<F: Fn(&Alert)> Show<F> {
         // The works lives in its own time, whatever this machine's clock says.
         plan.gateway.max_future = Duration::from_secs(u64::from(u32::MAX) * 100);
         plan.gateway.max_past = None;
+        // .. and two weeks of it pass in a moment.
+        (plan.gateway.device_rate, plan.alert.most_a_minute) = (u32::MAX, usize::MAX);
+        plan.gateway.degrade_after = Duration::MAX;
         let connect = |name: &str| Options::new(&plan.broker, name.to_owned(), false, None);
         let (works, works_events) = connect("demo-works")?.connect(1000);
         let (listener, listener_events) = connect("demo-listener")?.connect(10);
