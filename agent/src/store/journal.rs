@@ -75,7 +75,7 @@ impl Journal {
     /// Begins a segment.
     pub(crate) fn begin(disk: &dyn Disk, segment: u64) -> io::Result<Self> {
         let mut file = disk.create(&name(segment))?;
-        let header = [&MAGIC[..], &VERSION.to_le_bytes(), &segment.to_le_bytes()].concat();
+        let header = header(segment);
         file.append(&header)?;
         let length = header.len() as u64;
         Ok(Self { file, segment, known: HashMap::new(), frame: vec![0; FRAME_HEADER], length })
@@ -147,6 +147,17 @@ fn frame_header(length: u32, payload: &[u8]) -> [u8; FRAME_HEADER] {
     let [a, b, c, d] = length;
     let [e, f, g, h] = digest.finalize().to_le_bytes();
     [a, b, c, d, e, f, g, h]
+}
+
+/// A segment of one frame with this payload: for whoever tests [`read`].
+#[must_use]
+pub fn framed(payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+    [&header(0)[..], &frame_header(length, payload), payload].concat()
+}
+
+fn header(segment: u64) -> Vec<u8> {
+    [&MAGIC[..], &VERSION.to_le_bytes(), &segment.to_le_bytes()].concat()
 }
 
 /// A segment's file.
