@@ -1,6 +1,6 @@
 //! A real mosquitto on a port of its own.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -73,7 +73,7 @@ impl Broker {
             listener(folder.path())
         );
         std::fs::write(folder.path().join("mosquitto.conf"), config).expect("a file for the broker");
-        let child = launch(folder.path());
+        let child = launch(folder.path(), second_port);
         Self { child, folder, port, second_port }
     }
 
@@ -117,7 +117,7 @@ impl Broker {
 
     /// Starts it again after [`stop`](Self::stop) or [`kill`](Self::kill), on the same ports, with what it remembers.
     pub fn start_again(&mut self) {
-        self.child = launch(self.folder.path());
+        self.child = launch(self.folder.path(), self.second_port);
     }
 
     /// Makes it forget sessions and retained messages; only while it is stopped.
@@ -138,10 +138,13 @@ pub fn write_passwords(file: &Path, user: &str, password: &str) {
     assert!(made.is_ok_and(|out| out.status.success()), "mosquitto_passwd: try apt-get install mosquitto");
 }
 
-fn launch(folder: &Path) -> Child {
+fn launch(folder: &Path, port: u16) -> Child {
     let child =
         Child::spawn("mosquitto", Command::new(mosquitto()).arg("-c").arg(folder.join("mosquitto.conf")));
     child.line(READY);
+    // It says so a moment before it is: a signal to stop that comes in between is lost. Whom it lets in, it serves.
+    drop(TcpStream::connect(("127.0.0.1", port)).expect("mosquitto listens"));
+    child.line("New connection");
     child
 }
 
