@@ -16,8 +16,11 @@ const DEAD: Duration = Duration::from_secs(90);
 #[derive(Clone, Debug)]
 pub struct Pulses {
     started: Instant,
-    all: Arc<Mutex<Vec<(String, Arc<AtomicU64>)>>>,
+    all: Arc<Mutex<Vec<Named>>>,
 }
+
+/// A thread's name and its last beat, in milliseconds since the start.
+type Named = (String, Arc<AtomicU64>);
 
 /// The pulse of one thread.
 #[derive(Clone, Debug)]

@@ -604,7 +604,7 @@ impl Worker {
                 count += 1;
                 channel.alert().is_none() && channel.held() == 0 && !channel.changed_since(kept_since)
             };
-            let keep = !is_silent || !channels.map(may_go).all(|may_go| may_go);
+            let keep = !is_silent || !channels.into_iter().all(may_go);
             evicted += if keep { 0 } else { count };
             keep
         });
@@ -623,7 +623,8 @@ impl Worker {
             return Err(Count::Unwatched);
         };
         let settings = Arc::new(settings);
-        if !self.reserve() && !(self.make_room(from.received) && self.reserve()) {
+        let is_room = self.reserve() || (self.make_room(from.received) && self.reserve());
+        if !is_room {
             return Err(Count::OverCap);
         }
         let Self { ledger, restored, .. } = self;

@@ -151,7 +151,7 @@ pub(crate) fn names(ids: u64, durability: Durability, bar: &ProgressBar) -> Repo
     let messages = invented * EVERY / (EVERY - 1);
     bar.set_length(messages);
     let message = |i: u64| {
-        if i % EVERY == 0 {
+        if i.is_multiple_of(EVERY) {
             return known(KNOWN + i / EVERY);
         }
         if i < messages * FIELDS / (FIELDS + 1) {

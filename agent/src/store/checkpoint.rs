@@ -29,7 +29,7 @@ impl Call {
     /// A channel that changed in this round or later belongs in the round that is under way.
     pub(crate) fn since(&self) -> u64 {
         let [even, odd] = self.since;
-        if self.round % 2 == 0 { even } else { odd }
+        if self.round.is_multiple_of(2) { even } else { odd }
     }
 
     /// What changed in this round or later is not in both files.

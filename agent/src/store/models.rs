@@ -70,7 +70,7 @@ impl Models {
     fn slot(&self, round: u64) -> (&Slot, &'static str) {
         let [a, b] = &self.slots;
         let [name_a, name_b] = FILES;
-        if round % 2 == 0 { (a, name_a) } else { (b, name_b) }
+        if round.is_multiple_of(2) { (a, name_a) } else { (b, name_b) }
     }
 
     /// A channel's newest whole record.
