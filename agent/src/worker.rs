@@ -598,13 +598,13 @@ impl Worker {
         let kept_since = self.kept_since;
         self.devices.retain(|_, device| {
             let is_silent = device.bucket.heard.is_some_and(|heard| heard.0 <= silent_since);
-            let (_, channels) = device.channels_mut();
+            let (_, mut channels) = device.channels_mut();
             let mut count = 0;
             let may_go = |channel: &mut Channel| {
                 count += 1;
                 channel.alert().is_none() && channel.held() == 0 && !channel.changed_since(kept_since)
             };
-            let keep = !is_silent || !channels.into_iter().all(may_go);
+            let keep = !is_silent || !channels.all(may_go);
             evicted += if keep { 0 } else { count };
             keep
         });
@@ -623,8 +623,7 @@ impl Worker {
             return Err(Count::Unwatched);
         };
         let settings = Arc::new(settings);
-        let is_room = self.reserve() || (self.make_room(from.received) && self.reserve());
-        if !is_room {
+        if !(self.reserve() || self.make_room(from.received) && self.reserve()) {
             return Err(Count::OverCap);
         }
         let Self { ledger, restored, .. } = self;

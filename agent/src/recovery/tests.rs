@@ -148,7 +148,7 @@ fn live(disk: &Simulated, plan: &Arc<Plan>, rng: &mut Rng, world: &mut World) ->
         world.promised.extend(news);
         now += Duration::from_secs(1);
         send(&state.outbox, rng.next_u64() % 6, &mut world.told);
-        if rng.next_u64() % ROUND == 0 {
+        if rng.next_u64().is_multiple_of(ROUND) {
             let segment = state.committer.rotate(now);
             checkpoints.begin(segment);
             worker.begin_round(checkpoints.call());
@@ -280,9 +280,7 @@ fn a_channel_whose_learner_panics_goes_on_from_checkpoint_and_journal_and_harms_
     let plan = plan("journal");
     let (expected, _) = undisturbed(&plan);
     let disk = Simulated::new(1, false);
-    let mut world = World::default();
-    // Not at all the first message of a batch, which follows from the seed.
-    world.poison = Some(MESSAGES / 2);
+    let mut world = World { poison: Some(MESSAGES / 2), ..World::default() };
     assert!(live(&disk, &plan, &mut Rng::new(1), &mut world));
     let mut result = Result { told: world.told, ..Result::default() };
     Store::on(Arc::new(disk.clone()))

@@ -259,7 +259,7 @@ mod tests {
     use super::*;
 
     fn message(topic: &str, priority: Priority) -> Outgoing {
-        let number = (priority == Priority::Alert).then(|| topic.len() as u64);
+        let number = (priority == Priority::Alert).then_some(topic.len() as u64);
         Outgoing { topic: topic.to_owned(), payload: vec![0; 100], retain: false, priority, number }
     }
 

@@ -163,7 +163,7 @@ impl State {
     fn cut(&mut self) {
         self.is_off = true;
         for (name, file) in std::mem::take(&mut self.removed) {
-            if self.rng.next_u64() % 2 == 0 {
+            if self.rng.next_u64().is_multiple_of(2) {
                 self.files.entry(name).or_insert(file);
             }
         }
