@@ -116,7 +116,8 @@ fn course(
     let left = left_for(port, SESSION).expect("the broker answers") as u64;
     let mut learnt = gateway.learnt();
     // The channel of the last message, whose time is the clock's.
-    let last = learnt.0.remove(&("end".to_owned(), "temperature".to_owned())).map_or(0, |(steps, _)| steps);
+    let last =
+        learnt.0.remove(&("end".to_owned(), "temperature".to_owned())).map_or(0, |(readings, _)| readings);
     let (delivered, acknowledged) = tap.passed().with(|passed| (passed.delivered, passed.topics.clone()));
     Course { learnt, last, totals, delivered, acknowledged, left }
 }
@@ -135,7 +136,7 @@ pub(crate) fn nothing_lost(
     let straight = course(feed, Durability::Checkpoint, None, bar);
     bar.set_message("disturbed");
     let disturbed = course(feed, durability, Some((trouble, times)), bar);
-    assert_eq!(straight.learnt.steps(), readings as u64, "the undisturbed run learns all");
+    assert_eq!(straight.learnt.readings(), readings as u64, "the undisturbed run learns all");
     assert_seen(&straight.learnt);
 
     let mut report = Report::default();
@@ -162,8 +163,8 @@ pub(crate) fn nothing_lost(
 /// A comparison that sees nothing would prove nothing: damage must show.
 fn assert_seen(learnt: &Learnt) {
     let mut damaged = learnt.clone();
-    let (_, (steps, _)) = damaged.0.iter_mut().next().expect("a channel");
-    *steps -= 1;
+    let (_, (readings, _)) = damaged.0.iter_mut().next().expect("a channel");
+    *readings -= 1;
     assert_eq!(damaged.against(learnt), Difference { lost: 1, twice: 0, channels: 1 });
 }
 
@@ -179,13 +180,14 @@ pub(crate) fn broker_killed(
     let feed = Feed::until_now(readings, readings);
     let course = course(feed, durability, Some((Trouble::BrokerKilled, times)), bar);
     let (device, topic) = (|i: usize| format!("d{i}"), |i: usize| format!("plant/d{i}"));
-    let steps =
-        |i: usize| course.learnt.0.get(&(device(i), "temperature".to_owned())).map_or(0, |(steps, _)| *steps);
+    let learnt = |i: usize| {
+        course.learnt.0.get(&(device(i), "temperature".to_owned())).map_or(0, |(readings, _)| *readings)
+    };
     // The publisher repeats everything until it is acknowledged, so the broker has acknowledged them all.
-    let missing = (0..readings).filter(|i| steps(*i) == 0).count() as u64;
-    let twice = (0..readings).filter(|i| steps(*i) > 1).count() as u64;
+    let missing = (0..readings).filter(|i| learnt(*i) == 0).count() as u64;
+    let twice = (0..readings).filter(|i| learnt(*i) > 1).count() as u64;
     let own_fault =
-        (0..readings).filter(|i| steps(*i) == 0 && course.acknowledged.contains(&topic(*i))).count();
+        (0..readings).filter(|i| learnt(*i) == 0 && course.acknowledged.contains(&topic(*i))).count();
     let counts = Counts::of(&course.totals).expect("counts");
     counts.assert_complete();
 
@@ -196,7 +198,7 @@ pub(crate) fn broker_killed(
     report.none("of them acknowledged by the agent", own_fault as u64);
     report.none("of them still at the broker", course.left);
     report.none("readings learnt twice", twice);
-    let (used, learnt) = (counts.get("readings_used"), readings as u64 - missing + course.last);
-    report.promise("readings used, says the ledger", grouped(used), &grouped(learnt), used == learnt);
+    let (used, expected) = (counts.get("readings_used"), readings as u64 - missing + course.last);
+    report.promise("readings used, says the ledger", grouped(used), &grouped(expected), used == expected);
     report
 }
