@@ -10,7 +10,7 @@ use indicatif::ProgressBar;
 use serde_json::Value;
 
 use crate::gateway::{Durability, Gateway};
-use crate::peers::{END, PATIENCE, Publisher, Tap, Witness};
+use crate::peers::{PATIENCE, Passed, Publisher, Tap, Witness};
 use crate::readings::judged;
 use crate::report::{Report, grouped};
 use crate::shared::Shared;
@@ -18,7 +18,7 @@ use crate::shared::Shared;
 /// Where every alert is told: its state, and each change.
 const TOLD: &[&str] = &["brooklet/gw/alert/+/+", "brooklet/gw/event/+/+"];
 /// Frames that may wait at the broker.
-const LEAD: u64 = 10_000;
+const LEAD: u64 = 2_000;
 /// How long the last alerts may take once the last frame was acknowledged.
 const LAST: Duration = Duration::from_secs(30);
 
@@ -83,16 +83,15 @@ pub(crate) fn none_lost(
             }
             publisher.flush();
             let so_far = ((round + 1) * devices) as u64;
-            let near =
-                |passed: &mut crate::peers::Passed| (so_far < passed.acknowledged + LEAD).then_some(());
+            let near = |passed: &mut Passed| (so_far < passed.acknowledged() + LEAD).then_some(());
             passed.wait(PATIENCE, near).expect("the agent goes on");
         }
-        publisher.publish(END, b"1");
         publisher.finish();
+        publisher
     });
     for time in 1..=kills + restarts {
         let then = all * time as u64 / (kills + restarts + 1) as u64;
-        let reached = tap.passed().wait(PATIENCE, |passed| (passed.acknowledged >= then).then_some(()));
+        let reached = tap.passed().wait(PATIENCE, |passed| (passed.acknowledged() >= then).then_some(()));
         reached.unwrap_or_else(|| panic!("nothing moves after {} troubles", time - 1));
         bar.set_position(then);
         // Restarts spread evenly among the kills.
@@ -104,9 +103,7 @@ pub(crate) fn none_lost(
             gateway.start_again();
         }
     }
-    publisher.join().expect("the publisher ends well");
-    let ended = |passed: &mut crate::peers::Passed| passed.topics.contains_key(END).then_some(());
-    tap.passed().wait(PATIENCE, ended).expect("the agent acknowledges the last message");
+    tap.drain(&mut publisher.join().expect("the publisher ends well"));
     bar.set_position(all);
 
     let alert = |device: usize, round: usize| (format!("b{device}"), Timestamp(time(round)).to_string());

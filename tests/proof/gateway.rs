@@ -100,7 +100,7 @@ impl Gateway {
         let state = state.to_str().expect("a plain path");
         let told = agent::run(&["state", state, "--json"]);
         assert!(told.status.success(), "brooklet state: {}", String::from_utf8_lossy(&told.stderr));
-        Learnt::of(&serde_json::from_slice(&told.stdout).expect("JSON"))
+        Learnt::of(&String::from_utf8_lossy(&told.stdout))
     }
 
     fn state(&self) -> PathBuf {
@@ -113,7 +113,7 @@ fn launch(folder: &TempDir, config: &str) -> Child {
     Child::spawn("brooklet", &mut agent::configured(config, folder.path(), &state))
 }
 
-/// What is stored of every channel: the number of its steps, and all that is told of it.
+/// What is stored of every channel: how many readings it has learnt, and all that is told of it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Learnt(pub(crate) BTreeMap<(String, String), (u64, Value)>);
 
@@ -129,19 +129,22 @@ pub(crate) struct Difference {
 }
 
 impl Learnt {
-    /// From an array of objects with `device`, `channel` and `steps` at least.
-    fn of(json: &Value) -> Self {
+    /// From lines of JSON, each with `device`, `channel` and `readings` at least. What came again counts as a step, but
+    /// changes nothing: steps are left out.
+    fn of(lines: &str) -> Self {
         let text = |value: &Value| value.as_str().expect("a name").to_owned();
-        let channel = |one: &Value| {
-            let steps = one["steps"].as_u64().expect("a number of steps");
-            ((text(&one["device"]), text(&one["channel"])), (steps, one.clone()))
+        let channel = |line: &str| {
+            let mut one: Value = serde_json::from_str(line).expect("JSON");
+            one["steps"].take();
+            let readings = one["readings"].as_u64().expect("a number of readings");
+            ((text(&one["device"]), text(&one["channel"])), (readings, one))
         };
-        Self(json.as_array().expect("an array of channels").iter().map(channel).collect())
+        Self(lines.lines().map(channel).collect())
     }
 
     /// How many readings.
-    pub(crate) fn steps(&self) -> u64 {
-        self.0.values().map(|(steps, _)| steps).sum()
+    pub(crate) fn readings(&self) -> u64 {
+        self.0.values().map(|(readings, _)| readings).sum()
     }
 
     /// Compared with what should have been learnt.
@@ -165,9 +168,13 @@ mod tests {
 
     #[test]
     fn a_comparison_sees_what_is_missing_repeated_or_changed() {
-        let all = |steps: [u64; 3], model: &str| {
-            let one = |(i, steps): (usize, &u64)| serde_json::json!({ "device": "d", "channel": i.to_string(), "steps": steps, "model": model });
-            Learnt::of(&steps.iter().enumerate().map(one).collect())
+        let all = |readings: [u64; 3], model: &str| {
+            let one = |(i, readings): (usize, &u64)| {
+                let channel = i.to_string();
+                serde_json::json!({ "device": "d", "channel": channel, "readings": readings, "model": model })
+                    .to_string()
+            };
+            Learnt::of(&readings.iter().enumerate().map(one).collect::<Vec<_>>().join("\n"))
         };
         let good = all([5, 6, 7], "a");
         assert_eq!(good.against(&good), Difference::default());
@@ -177,6 +184,6 @@ mod tests {
         less.0.pop_last();
         assert_eq!(less.against(&good), Difference { lost: 7, twice: 0, channels: 1 });
         assert_eq!(good.against(&less), Difference { lost: 0, twice: 7, channels: 1 });
-        assert_eq!(good.steps(), 18);
+        assert_eq!(good.readings(), 18);
     }
 }

@@ -139,7 +139,7 @@ fn scenarios(long: bool, journal: Durability) -> Vec<Scenario> {
         Box::new(move |bar| memory::names(ids, Durability::Checkpoint, bar)),
     );
     for (qos, name) in [(0, "throughput-qos0"), (1, "throughput-qos1")] {
-        let (messages, rounds) = (pick(40_000, 90_000), pick(3, 9));
+        let (messages, rounds) = (pick(150_000, 600_000), pick(3, 9));
         add(
             name,
             true,
@@ -152,7 +152,7 @@ fn scenarios(long: bool, journal: Durability) -> Vec<Scenario> {
     }
     for (durability, name) in Durability::BOTH.into_iter().zip(["latency-checkpoint", "latency-journal"]) {
         let durability = if durability == Durability::Journal { journal } else { durability };
-        let devices = pick(15, 60);
+        let devices = pick(150, 600);
         add(
             name,
             true,

@@ -8,7 +8,7 @@ use indicatif::ProgressBar;
 use serde_json::Value;
 
 use crate::gateway::{Durability, Gateway};
-use crate::peers::{PATIENCE, Publisher, Tap};
+use crate::peers::{PATIENCE, Passed, Publisher, Tap};
 use crate::readings;
 use crate::report::{Chart, Report, grouped, line};
 
@@ -39,22 +39,21 @@ fn pour(
     bar: &ProgressBar,
     message: impl Fn(u64) -> (String, Vec<u8>),
 ) -> Vec<(f64, f64)> {
-    let before = tap.passed().with(|passed| passed.acknowledged);
+    let before = tap.passed().with(|passed| passed.acknowledged());
     let mut publisher = Publisher::new(port, "plant");
     let mut memory = Vec::new();
     for i in 0..all {
         let (topic, payload) = message(i);
         publisher.publish(&topic, &payload);
         if (i + 1) % LOOK == 0 {
-            let near =
-                |passed: &mut crate::peers::Passed| (before + i < passed.acknowledged + LEAD).then_some(());
+            let near = |passed: &mut Passed| (before + i < passed.acknowledged() + LEAD).then_some(());
             tap.passed().wait(PATIENCE, near).expect("the agent goes on learning");
             memory.push((i as f64, gateway.agent().memory() as f64));
             bar.inc(LOOK);
         }
     }
     publisher.finish();
-    let through = |passed: &mut crate::peers::Passed| (passed.acknowledged >= before + all).then_some(());
+    let through = |passed: &mut Passed| (passed.acknowledged() >= before + all).then_some(());
     tap.passed().wait(PATIENCE, through).expect("the agent acknowledges everything");
     memory.push((all as f64, gateway.agent().memory() as f64));
     memory
@@ -161,7 +160,7 @@ pub(crate) fn names(ids: u64, durability: Durability, bar: &ProgressBar) -> Repo
             );
         }
         let fields: Vec<_> = (0..FIELDS).map(|field| format!(r#""field-{i}-{field}":20"#)).collect();
-        ("plant/known0".to_owned(), format!(r#"{{{}}}"#, fields.join(",")).into_bytes())
+        ("plant/fields".to_owned(), format!(r#"{{{}}}"#, fields.join(",")).into_bytes())
     };
     let memory = pour(&gateway, &tap, broker.port(), messages, bar, message);
     let watcher = Client::watch(broker.port(), agent::STATUS);

@@ -1,13 +1,16 @@
 //! The three that stand around broker and agent: one publishes, one looks on in between, one hears the alerts. They
 //! outlive restarts of both.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::io::{BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use brooklet::reading::Timestamp;
 
 use crate::shared::Shared;
 use crate::wire::{self, CONNACK, PINGRESP, Packet, Publish, SUBACK};
@@ -16,6 +19,8 @@ use crate::wire::{self, CONNACK, PINGRESP, Packet, Publish, SUBACK};
 const PAUSE: Duration = Duration::from_millis(20);
 /// How long nothing may happen before a proof is given up.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two messages that say that all is said.
+const AGAIN: Duration = Duration::from_millis(500);
 /// Messages on their way to the broker.
 const WINDOW: usize = 500;
 /// Bytes that are worth a write.
@@ -181,10 +186,17 @@ pub(crate) fn keep_for(port: u16, id: &str, filters: &[&str], qos: u8) -> std::i
 pub(crate) struct Passed {
     /// Messages that the broker handed to the agent, repeats included.
     pub(crate) delivered: u64,
-    /// Those that the agent acknowledged.
-    pub(crate) acknowledged: u64,
-    /// Their topics, and how often each was acknowledged; if they are of interest.
-    pub(crate) topics: HashMap<String, u64>,
+    /// Those that the agent acknowledged, each once: by a hash of topic and payload.
+    acknowledged: HashSet<u64>,
+    /// Their topics, if they are of interest.
+    pub(crate) topics: HashSet<String>,
+}
+
+impl Passed {
+    /// How many different messages the agent acknowledged.
+    pub(crate) fn acknowledged(&self) -> u64 {
+        self.acknowledged.len() as u64
+    }
 }
 
 /// A wire between broker and agent that looks on. It ends with either side, as a wire would.
@@ -206,7 +218,7 @@ impl Tap {
         thread::spawn(move || {
             for agent in listener.incoming().flatten() {
                 let Ok(broker) = TcpStream::connect(("127.0.0.1", broker)) else { continue };
-                let waiting: Shared<HashMap<u16, String>> = Shared::new(HashMap::new());
+                let waiting: Shared<HashMap<u16, (u64, Option<String>)>> = Shared::default();
                 let (Ok(to_agent), Ok(to_broker)) = (agent.try_clone(), broker.try_clone()) else { continue };
                 let (down, up) = (seen.clone(), seen.clone());
                 let unacknowledged = waiting.clone();
@@ -214,22 +226,24 @@ impl Tap {
                     pass(broker, to_agent, |packet| {
                         let Some(publish) = packet.publish() else { return };
                         down.with(|passed| passed.delivered += 1);
-                        if let Some(id) = publish.id
-                            && (topics || publish.topic == END)
-                        {
-                            waiting.with(|waiting| waiting.insert(id, publish.topic.to_owned()));
+                        if let Some(id) = publish.id {
+                            let hash = BuildHasherDefault::<DefaultHasher>::default()
+                                .hash_one((publish.topic, publish.payload));
+                            let topic = (topics || publish.topic == END).then(|| publish.topic.to_owned());
+                            waiting.with(|waiting| waiting.insert(id, (hash, topic)));
                         }
                     });
                 });
                 thread::spawn(move || {
                     pass(agent, to_broker, |packet| {
                         let Some(id) = packet.acknowledged() else { return };
-                        let topic = unacknowledged.with(|waiting| waiting.remove(&id));
+                        // The agent's other connection is acknowledged, and acknowledges nothing.
+                        let Some((hash, topic)) = unacknowledged.with(|waiting| waiting.remove(&id)) else {
+                            return;
+                        };
                         up.with(|passed| {
-                            passed.acknowledged += 1;
-                            if let Some(topic) = topic {
-                                *passed.topics.entry(topic).or_default() += 1;
-                            }
+                            passed.acknowledged.insert(hash);
+                            passed.topics.extend(topic);
                         });
                     });
                 });
@@ -244,6 +258,21 @@ impl Tap {
 
     pub(crate) const fn passed(&self) -> &Shared<Passed> {
         &self.passed
+    }
+
+    /// Waits until the agent has dealt with everything that the broker has for it: acknowledgements go in the order of
+    /// arrival, so with the last message all before it are. A broker that forgot the agent's session needs it told again.
+    pub(crate) fn drain(&self, publisher: &mut Publisher) {
+        let end = Instant::now() + PATIENCE;
+        while Instant::now() < end {
+            let last = format!(r#"{{"ts":{},"temperature":20}}"#, Timestamp::now().0);
+            publisher.publish(END, last.as_bytes());
+            publisher.finish();
+            if self.passed.wait(AGAIN, |passed| passed.topics.contains(END).then_some(())).is_some() {
+                return;
+            }
+        }
+        panic!("the agent does not acknowledge the last message");
     }
 }
 

@@ -119,13 +119,17 @@ pub fn refused(mut command: Command) -> (Option<i32>, String) {
     (code, agent.log().look(|lines| lines.join("\n")))
 }
 
-/// The agent's binary, built with the profile of this test.
+/// The agent's binary: `BROOKLET_BINARY` if that is set, to look at one that was built elsewhere; else built with the profile
+/// of this test.
 ///
 /// # Panics
 /// If it cannot be built.
 fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
+        if let Some(binary) = std::env::var_os("BROOKLET_BINARY") {
+            return binary.into();
+        }
         // target/<profile>/deps/it-0123, or target/<profile>/prove
         let me = std::env::current_exe().expect("this test's own path");
         let folder = me.ancestors().skip(1).find(|folder| !folder.ends_with("deps"));

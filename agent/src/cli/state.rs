@@ -4,9 +4,12 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use brooklet_core::alarm::Settings;
 use serde::Serialize;
 
 use super::exit;
+use crate::device::ChannelSettings;
+use crate::model::Model;
 use crate::reading::{ChannelId, DeviceId, Timestamp};
 use crate::store::{Store, StoreError};
 
@@ -25,8 +28,10 @@ pub struct StateArgs {
 struct Row<'a> {
     device: &'a DeviceId,
     channel: &'a ChannelId,
-    /// How many times it was changed.
+    /// How many times it was changed, repeats and late readings included.
     steps: u64,
+    /// Readings that its model has learnt; none if this version cannot use it.
+    readings: Option<u32>,
     /// Time of its last reading.
     last: Option<Timestamp>,
     /// Alerts so far.
@@ -75,7 +80,9 @@ pub fn run(args: &StateArgs) -> ExitCode {
         let firing = saved.alert.is_some();
         let (steps, last, alerts) = (saved.steps, saved.order.last(), saved.alerts);
         if args.json {
-            let row = Row { device, channel, steps, last, alerts, firing, model };
+            let learnt = Model::load(&saved.snapshot, ChannelSettings::default().digest());
+            let readings = learnt.ok().map(|model| model.warm_up(&Settings::DEFAULT).0);
+            let row = Row { device, channel, steps, readings, last, alerts, firing, model };
             println!("{}", serde_json::to_string(&row).unwrap_or_default());
         } else {
             let firing = if firing { "firing" } else { "" };
