@@ -16,7 +16,7 @@ use crate::store::simulated::{Fault, Simulated};
 use crate::worker::Finding;
 
 /// Seeds of the short form; `BROOKLET_SEEDS` asks for more.
-const SEEDS: u64 = 60;
+const SEEDS: u64 = 20;
 const DEVICES: usize = 5;
 /// Messages, one of each device in turn.
 const MESSAGES: usize = 1500;
@@ -86,8 +86,9 @@ impl From<Saved> for Channel {
 }
 
 /// What the lives of an agent have in common.
-#[derive(Default)]
 struct World {
+    /// How many messages there are.
+    end: usize,
     /// The first message that was not acknowledged.
     next: usize,
     /// Before this message comes one over which its learner panics.
@@ -95,6 +96,12 @@ struct World {
     /// Changes of alerts that an acknowledged message led to, and those that the broker got.
     promised: BTreeSet<(String, String)>,
     told: BTreeSet<(String, String)>,
+}
+
+impl World {
+    fn new(end: usize) -> Self {
+        Self { end, next: 0, poison: None, promised: BTreeSet::new(), told: BTreeSet::new() }
+    }
 }
 
 /// One life of the agent. True if it saw the end.
@@ -110,8 +117,8 @@ fn live(disk: &Simulated, plan: &Arc<Plan>, rng: &mut Rng, world: &mut World) ->
     let checkpoints = state.checkpoints.as_mut().unwrap();
     worker.begin_round(checkpoints.call());
     let mut now = Instant::now();
-    while world.next < MESSAGES {
-        let count = (1 + rng.next_u64() as usize % BATCH).min(MESSAGES - world.next);
+    while world.next < world.end {
+        let count = (1 + rng.next_u64() as usize % BATCH).min(world.end - world.next);
         let mut findings = Vec::new();
         for i in world.next..world.next + count {
             if world.poison == Some(i) {
@@ -199,9 +206,20 @@ fn run(
     disk: &Simulated,
     plan: &Arc<Plan>,
     seed: u64,
+    faults: impl Iterator<Item = (Fault, u64, u64)>,
+) -> Result {
+    run_to(MESSAGES, disk, plan, seed, faults)
+}
+
+/// The same, with so many messages.
+fn run_to(
+    end: usize,
+    disk: &Simulated,
+    plan: &Arc<Plan>,
+    seed: u64,
     mut faults: impl Iterator<Item = (Fault, u64, u64)>,
 ) -> Result {
-    let (mut rng, mut world) = (Rng::new(seed), World::default());
+    let (mut rng, mut world) = (Rng::new(seed), World::new(end));
     let mut result = Result::default();
     loop {
         disk.power_on(faults.next());
@@ -228,7 +246,7 @@ fn undisturbed(plan: &Arc<Plan>) -> (Result, u64) {
     let disk = Simulated::new(0, false);
     let result = run(&disk, plan, 0, std::iter::empty());
     disk.power_on(None);
-    live(&disk, plan, &mut Rng::new(0), &mut World::default());
+    live(&disk, plan, &mut Rng::new(0), &mut World::new(MESSAGES));
     assert_eq!(result.channels.len(), 2 * DEVICES);
     assert!(result.told.len() > 2 * DEVICES, "{}", result.told.len());
     (result, disk.operations())
@@ -259,6 +277,22 @@ fn a_crash_at_any_operation_changes_not_one_bit_and_loses_no_alert() {
 }
 
 #[test]
+fn a_crash_at_each_single_operation_of_a_short_run_changes_not_one_bit() {
+    let plan = plan("journal");
+    let end = 60;
+    let expected = run_to(end, &Simulated::new(0, false), &plan, 0, std::iter::empty());
+    let whole = Simulated::new(0, false);
+    live(&whole, &plan, &mut Rng::new(0), &mut World::new(end));
+    let operations = whole.operations();
+    assert!(operations > 100, "{operations}");
+    for at in 1..=operations {
+        let disk = Simulated::new(at, false);
+        let result = run_to(end, &disk, &plan, 0, std::iter::once((Fault::Crash, at, 1)));
+        assert!(result == expected, "crash at {at}: {}", difference(&result, &expected));
+    }
+}
+
+#[test]
 fn with_checkpoints_alone_a_crash_costs_what_was_learnt_since_and_no_alert() {
     let plan = plan("checkpoint");
     let (expected, operations) = undisturbed(&plan);
@@ -280,7 +314,7 @@ fn a_channel_whose_learner_panics_goes_on_from_checkpoint_and_journal_and_harms_
     let plan = plan("journal");
     let (expected, _) = undisturbed(&plan);
     let disk = Simulated::new(1, false);
-    let mut world = World { poison: Some(MESSAGES / 2), ..World::default() };
+    let mut world = World { poison: Some(MESSAGES / 2), ..World::new(MESSAGES) };
     assert!(live(&disk, &plan, &mut Rng::new(1), &mut world));
     let mut result = Result { told: world.told, ..Result::default() };
     Store::on(Arc::new(disk.clone()))
@@ -350,7 +384,7 @@ fn a_flipped_bit_is_seen_and_never_learnt() {
         let disk = Simulated::new(seed, false);
         let at = 1 + seed.wrapping_mul(0x9e37_79b9) % operations;
         disk.power_on(Some((Fault::Crash, at, 1)));
-        live(&disk, &plan, &mut Rng::new(seed), &mut World::default());
+        live(&disk, &plan, &mut Rng::new(seed), &mut World::new(MESSAGES));
         disk.cut();
         if !disk.flip("journal") {
             continue;
