@@ -70,6 +70,7 @@ impl MqttSource {
             let end = tokio::select! {
                 end = self.connection(connection, &window, &subscription, &mut had_session, &mut last_complaint) => end,
                 () = subscription.keep() => {
+                    self.ledger.add(Count::Disconnects, 1);
                     warn!("the broker does not answer the subscription: dropping the link");
                     End::Unanswered
                 }
@@ -80,7 +81,6 @@ impl MqttSource {
             if *self.stop.borrow() {
                 break;
             }
-            self.ledger.add(Count::Disconnects, 1);
             if lived.is_some_and(|lived| lived >= STEADY) {
                 backoff.reset();
                 cut_short = 0;
@@ -147,6 +147,7 @@ impl MqttSource {
                 Ok(Event::Message(_)) if *self.stop.borrow() => {}
                 Ok(Event::Message(message)) => {
                     if !self.take(&message, window).await {
+                        self.ledger.add(Count::Disconnects, 1);
                         warn!("the queue stays full: dropping the link, the broker will send again");
                         return End::Full;
                     }
@@ -156,6 +157,8 @@ impl MqttSource {
                 Ok(Event::Nothing) => {}
                 Err(failure) => {
                     if !*self.stop.borrow() {
+                        // Counted before it is told: who reads of it can rely on the count.
+                        self.ledger.add(Count::Disconnects, 1);
                         self.complain(&failure, last_complaint);
                     }
                     return End::Failed(failure.kind);
