@@ -3,10 +3,12 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use brooklet_core::frame::{self, Line};
 use brooklet_core::message::Message;
 use serial2_tokio::SerialPort;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
@@ -22,6 +24,8 @@ use crate::router::{LineEvent, OnLine, Queues};
 
 /// Bytes read at once.
 const CHUNK: usize = 4096;
+/// A line over TCP on which nothing comes in is probed so often.
+const PROBE: Duration = Duration::from_secs(15);
 
 /// Everything a line needs.
 pub(crate) struct SerialSource {
@@ -171,6 +175,9 @@ async fn open(port: &Port) -> Result<Box<dyn Stream>, String> {
             let stream = TcpStream::connect((host.as_str(), *port)).await;
             let stream = stream.map_err(|error| explain(&error, None))?;
             stream.set_nodelay(true).map_err(|error| error.to_string())?;
+            // A terminal server that lost its power says nothing: that is noticed within a minute.
+            let probe = TcpKeepalive::new().with_time(PROBE).with_interval(PROBE).with_retries(3);
+            SockRef::from(&stream).set_tcp_keepalive(&probe).map_err(|error| error.to_string())?;
             Ok(Box::new(stream))
         }
         Port::Tty { path, baud } => match SerialPort::open(path, *baud) {
