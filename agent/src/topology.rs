@@ -52,7 +52,9 @@ const TICK: Duration = Duration::from_millis(250);
 /// Between two looks at whether a checkpoint is wanted before its time.
 const LOOK: Duration = Duration::from_secs(1);
 /// How long the last commit waits for the sink's end.
-const LAST_COMMIT: Duration = Duration::from_secs(4);
+const LAST_COMMIT: Duration = Duration::from_secs(3);
+/// The last commit took so long that there should be no other.
+const SLOW: Duration = Duration::from_secs(1);
 /// How long stopping may take in all.
 const DEADLINE: Duration = Duration::from_millis(4800);
 
@@ -353,8 +355,11 @@ async fn commit(mut committer: Committer, mut requests: mpsc::Receiver<Request>,
             committer.commit(now);
         }
     }
-    committer.finish(Instant::now());
-    if tokio::time::timeout(LAST_COMMIT, outbox.ended.notified()).await.is_ok() {
+    let began = Instant::now();
+    committer.finish(began);
+    let ended = tokio::time::timeout(LAST_COMMIT, outbox.ended.notified()).await.is_ok();
+    // On a disk this slow what is left on it is sent once more by the next run, under the same id.
+    if ended && began.elapsed() < SLOW {
         committer.clean_up(Instant::now());
     }
 }
