@@ -411,3 +411,38 @@ fn difference(result: &Result, expected: &Result) -> String {
         .collect();
     format!("alerts untold {untold:?}, invented {invented:?}; channels {other:?}")
 }
+
+#[test]
+fn a_damaged_sector_anywhere_does_not_keep_the_agent_from_starting() {
+    let plan = plan("journal");
+    let disk = Simulated::new(1, false);
+    let expected = run(&disk, &plan, 1, std::iter::empty());
+    let names = ["models-a.redb", "models-b.redb", "outbox.redb"];
+    let whole = names.map(|name| crate::store::Disk::read(&disk, name).unwrap());
+    for (name, bytes) in names.iter().zip(&whole) {
+        let used = bytes.chunks(512).enumerate().filter(|(_, sector)| sector.iter().any(|byte| *byte != 0));
+        for (nth, (sector, _)) in used.enumerate() {
+            let fill = [0x00, 0x5a, 0xff][nth % 3];
+            let disk = Simulated::new(1, false);
+            for (name, bytes) in names.iter().zip(&whole) {
+                disk.write(name, bytes.clone());
+            }
+            let mut damaged = bytes.clone();
+            damaged[sector * 512..(sector + 1) * 512].fill(fill);
+            disk.write(name, damaged);
+            let store = Store::on(Arc::new(disk.clone())).unwrap();
+            let mut channels = 0;
+            store
+                .each(|device, channel, saved| {
+                    let of = (device.to_string(), channel.to_string());
+                    assert!(
+                        Channel::from(saved) == expected.channels[&of],
+                        "{name}, sector {sector}: {of:?}"
+                    );
+                    channels += 1;
+                })
+                .unwrap();
+            assert_eq!(channels, expected.channels.len(), "{name}, sector {sector}");
+        }
+    }
+}

@@ -49,17 +49,12 @@ pub(crate) struct Mark {
 impl Models {
     /// Opens both files, and mends each with what the other has that is newer or whole.
     pub(crate) fn open(disk: Arc<dyn Disk>) -> io::Result<(Self, [Mark; 2])> {
-        let open = |name| -> io::Result<Database> {
-            let (database, _) = database::open(&*disk, name)?;
-            prepare(&database)?;
-            Ok(database)
-        };
-        let [a, b] = FILES.map(open);
-        let (a, b) = (a?, b?);
+        let [name_a, name_b] = FILES;
+        let (a, ..) = database::open(&*disk, name_a, prepare)?;
+        let (b, ..) = database::open(&*disk, name_b, prepare)?;
         // First what lacks less: what is only in the other file is then known to be whole.
-        for (from, to) in [(&a, &b), (&b, &a)] {
-            copy_newer(from, to)?;
-        }
+        let b = brought_up_to_date(&*disk, b, name_b, &a)?;
+        let a = brought_up_to_date(&*disk, a, name_a, &b)?;
         let marks = [mark(&a)?, mark(&b)?];
         // Both hold now what either held.
         let newest = marks.into_iter().max_by_key(|mark| mark.round).unwrap_or_default();
@@ -104,9 +99,13 @@ impl Models {
         let database = match &*slot {
             Some(database) => database,
             None => {
-                let (database, _) = database::open(&*self.disk, name)?;
-                prepare(&database)?;
+                let (database, (), is_new) = database::open(&*self.disk, name, prepare)?;
                 debug!("{name} is in use again");
+                // A round adds only what changed: the rest is in the other file.
+                let (other, _) = self.slot(round + 1);
+                if is_new && let Some(other) = &*other.read().unwrap_or_else(PoisonError::into_inner) {
+                    copy_newer(other, &database)?;
+                }
                 slot.insert(database)
             }
         };
@@ -191,15 +190,28 @@ impl Round {
     }
 }
 
-fn prepare(database: &Database) -> io::Result<()> {
-    let write = || -> Result<(), redb::Error> {
-        let transaction = database.begin_write()?;
-        transaction.open_table(MODELS)?;
-        transaction.open_table(REFUSED)?;
-        transaction.open_table(META)?;
-        Ok(transaction.commit()?)
-    };
-    guarded(write)?.map_err(failed)
+/// Makes the tables and reads all that is in them, so that damage is seen now.
+fn prepare(database: &Database) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    database::read_all(&transaction.open_table(MODELS)?)?;
+    database::read_all(&transaction.open_table(REFUSED)?)?;
+    transaction.open_table(META)?;
+    Ok(transaction.commit()?)
+}
+
+/// A file with what the other has that is newer or whole; made anew if only writing to it shows that it is damaged.
+fn brought_up_to_date(disk: &dyn Disk, file: Database, name: &str, other: &Database) -> io::Result<Database> {
+    match copy_newer(other, &file) {
+        Ok(()) => Ok(file),
+        Err(problem) if database::is_damage(&problem) => {
+            let _ = guarded(|| drop(file));
+            database::set_aside(disk, name, &problem)?;
+            let (file, ..) = database::open(disk, name, prepare)?;
+            copy_newer(other, &file)?;
+            Ok(file)
+        }
+        Err(problem) => Err(problem),
+    }
 }
 
 fn mark(database: &Database) -> io::Result<Mark> {
