@@ -113,13 +113,14 @@ fn recover(
     worker.begin_round(checkpoints.call());
     let mut findings = Vec::new();
     store.replay(|entry| worker.replay(entry, &mut findings))?;
-    for count in [Count::Replayed, Count::ReplayGaps, Count::NotReplayed] {
+    for count in [Count::Replayed, Count::ReplayGaps, Count::NotReplayed, Count::NotRestored] {
         ledger.add(count, own.get(count));
     }
-    if own.get(Count::Replayed) == 0 {
+    let [steps, missing, passed] =
+        [Count::Replayed, Count::ReplayGaps, Count::NotReplayed].map(|count| own.get(count));
+    if steps + passed == 0 {
         return Ok(());
     }
-    let (steps, missing) = (own.get(Count::Replayed), own.get(Count::ReplayGaps));
     info!(
         steps,
         alerts = findings.len(),
@@ -128,11 +129,21 @@ fn recover(
     if missing > 0 {
         warn!(missing, "the journal has gaps: its disk was away for a while, or is damaged");
     }
+    if passed > 0 {
+        warn!(
+            passed,
+            "the journal tells of channels that this configuration does not watch, or has no room for: these steps are \
+             not learnt"
+        );
+    }
     let now = Instant::now();
     let records = worker.told(&findings);
     committer.take(Batch { findings, records, ..Batch::default() }, now);
     let segment = committer.rotate(now);
-    // Twice: for each generation.
+    // What this version cannot use is about to be written over.
+    checkpoints.set_aside(worker.take_refused());
+    // Twice, for each generation: then nobody needs this journal. Left there, it would be taken for the journal of steps
+    // that are done with the same numbers from now on.
     for _ in 0..2 {
         checkpoints.begin(segment);
         worker.begin_round(checkpoints.call());

@@ -145,6 +145,23 @@ impl Models {
     }
 }
 
+#[cfg(test)]
+impl Models {
+    /// How many records are kept for another version.
+    pub(crate) fn refused(&self) -> io::Result<usize> {
+        use redb::ReadableTableMetadata;
+        let mut most = 0;
+        for slot in &self.slots {
+            let database = slot.read().unwrap_or_else(PoisonError::into_inner);
+            let Some(database) = database.as_ref() else { continue };
+            let read =
+                || -> Result<u64, redb::Error> { Ok(database.begin_read()?.open_table(REFUSED)?.len()?) };
+            most = most.max(read().map_err(failed)? as usize);
+        }
+        Ok(most)
+    }
+}
+
 /// A file that is being written: durable as a whole, or not at all.
 pub(crate) struct Round {
     transaction: WriteTransaction,
