@@ -516,3 +516,44 @@ fn a_model_that_this_version_cannot_use_is_kept_also_when_the_journal_goes_on_fr
     assert!(refused > 0);
     assert_eq!(Store::on(Arc::new(disk)).unwrap().models.refused().unwrap() as u64, refused);
 }
+
+#[test]
+fn what_the_broker_has_leaves_the_disk_though_nothing_more_comes_in() {
+    let plan = plan("journal");
+    let disk = left_by_a_crash(&plan);
+    let store = Store::on(Arc::new(disk.clone())).unwrap();
+    assert!(!store.left.messages.is_empty());
+    let ledger = Arc::default();
+    let mut state = State::take_up(&plan, Some(store), &Topics::new("gw"), Vec::new(), &ledger).unwrap();
+    let looks = |committer: &mut Committer| {
+        (0..10).take_while(|_| committer.due().map(|due| committer.commit(due)).is_some()).count()
+    };
+    assert_eq!(looks(&mut state.committer), 10);
+    send(&state.outbox, u64::MAX, &mut BTreeSet::new());
+    assert!(looks(&mut state.committer) < 10, "it looks though there is nothing to see");
+    assert_eq!(state.vitals.report().outbox_messages, 0);
+    drop(state);
+    assert_eq!(Store::on(Arc::new(disk)).unwrap().left.messages, []);
+}
+
+#[test]
+fn steps_that_were_not_journalled_are_counted() {
+    let plan = plan("journal");
+    let (disk, ledger) = (Simulated::new(1, false), Arc::new(Ledger::default()));
+    let store = Store::on(Arc::new(disk.clone())).unwrap();
+    let mut state = State::take_up(&plan, Some(store), &Topics::new("gw"), Vec::new(), &ledger).unwrap();
+    disk.power_on(Some((Fault::Full, 1, u64::MAX)));
+    let entry = |step| crate::store::journal::Entry {
+        device: "d".into(),
+        channel: "a".into(),
+        source: "s".into(),
+        step,
+        op: crate::device::Op::Flush(Timestamp(0)),
+    };
+    let now = Instant::now();
+    for step in 1..=3 {
+        state.committer.take(Batch { entries: vec![entry(step)], ..Batch::default() }, now);
+        state.committer.commit(now);
+    }
+    assert_eq!(ledger.get(Count::Unjournalled), 3);
+}
