@@ -147,6 +147,23 @@ impl Committer {
         committer
     }
 
+    /// Takes back a retained state that nobody would ever end: an alert's, under a topic that is not ours any more.
+    pub(crate) fn retract(&mut self, topic: String) {
+        info!(topic, "its alert goes on under the gateway's new name, and this one is taken back");
+        // Without a payload the broker forgets it.
+        let empty = Outgoing {
+            topic: topic.clone(),
+            payload: Vec::new(),
+            retain: true,
+            priority: Priority::Alert,
+            number: Some(self.number),
+        };
+        self.unwritten.messages.push((self.number, stored(&empty)));
+        self.unwritten.firing.push((topic, None));
+        self.number += 1;
+        self.outbox.push([empty], &self.ledger);
+    }
+
     /// Takes what a worker has done. Frames for devices go at once; all else waits for [`commit`](Self::commit).
     pub(crate) fn take(&mut self, batch: Batch, now: Instant) {
         self.waiting.since.get_or_insert(now);

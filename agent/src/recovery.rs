@@ -46,12 +46,19 @@ impl State {
         let mut storm = Storm::new(plan.alert.most_a_minute);
         let mut number = 0;
         let mut segment = 0;
+        // Alerts that were open under another name of this gateway.
+        let mut foreign = Vec::new();
         if let Some(store) = &store {
             let left = store.left.messages.iter().map(|(number, message)| Outgoing::left(*number, message));
             outbox.push(left, ledger);
             let (device, channel) = (DeviceId(storm::DEVICE.into()), ChannelId(storm::CHANNEL.into()));
             let of_storm = topics.alert(&device, &channel);
+            let base = format!("{}/", topics.base());
             for (topic, payload) in &store.left.firing {
+                if !topic.starts_with(&base) {
+                    foreign.push(topic.clone());
+                    continue;
+                }
                 if *topic == of_storm {
                     storm.resume(payload, Instant::now());
                 }
@@ -82,6 +89,7 @@ impl State {
             sync_every: gateway.sync,
         };
         let mut committer = Committer::new(parts, Instant::now());
+        foreign.into_iter().for_each(|topic| committer.retract(topic));
         let mut checkpoints = store.as_ref().map(|store| {
             let (models, marks) = (store.models.clone(), store.marks);
             let (every, budget) = (gateway.checkpoint, gateway.checkpoint_bytes_a_day);

@@ -557,3 +557,32 @@ fn steps_that_were_not_journalled_are_counted() {
     }
     assert_eq!(ledger.get(Count::Unjournalled), 3);
 }
+
+#[test]
+fn an_open_alert_is_not_told_for_ever_under_a_name_that_the_gateway_had() {
+    let plan = plan("journal");
+    let disk = Simulated::new(1, false);
+    let open = ("brooklet/gw/alert/d/a".to_owned(), Some(b"{}".to_vec()));
+    let change = crate::store::told::Change { firing: vec![open], ..Default::default() };
+    Store::on(Arc::new(disk.clone())).unwrap().told.commit(&change).unwrap();
+    let start = |name: &str| {
+        let store = Store::on(Arc::new(disk.clone())).unwrap();
+        let mut state =
+            State::take_up(&plan, Some(store), &Topics::new(name), Vec::new(), &Arc::default()).unwrap();
+        state.outbox.repeat_firing(&Ledger::default());
+        let told: Vec<_> = std::iter::from_fn(|| state.outbox.pop()).collect();
+        told.iter().for_each(|message| state.outbox.done(message));
+        let mut now = Instant::now();
+        for _ in 0..5 {
+            state.committer.commit(now);
+            now += Duration::from_secs(5);
+        }
+        told.into_iter()
+            .map(|message| (message.topic, message.payload.len(), message.retain))
+            .collect::<Vec<_>>()
+    };
+    let topic = "brooklet/gw/alert/d/a".to_owned();
+    assert_eq!(start("gw"), [(topic.clone(), 2, true)]);
+    assert_eq!(start("other"), [(topic, 0, true)]);
+    assert_eq!(start("other"), []);
+}
