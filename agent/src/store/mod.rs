@@ -90,6 +90,12 @@ impl Store {
         Self::on(Arc::new(disk)).map_err(failed)
     }
 
+    /// Whether a folder has a store.
+    #[must_use]
+    pub fn is_in(folder: &Path) -> bool {
+        Models::FILES.iter().any(|file| folder.join(file).is_file())
+    }
+
     pub(crate) fn on(disk: Arc<dyn Disk>) -> io::Result<Self> {
         let (models, marks) = Models::open(disk.clone())?;
         let (told, left) = Told::open(disk.clone())?;

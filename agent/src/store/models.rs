@@ -16,7 +16,6 @@ use super::record::{self, Record};
 use crate::device::Saved;
 use crate::reading::{ChannelId, DeviceId};
 
-const FILES: [&str; 2] = ["models-a.redb", "models-b.redb"];
 /// Key of the channel -> record.
 const MODELS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("models");
 /// Records that this version could not use, kept for one that can.
@@ -47,9 +46,11 @@ pub(crate) struct Mark {
 }
 
 impl Models {
+    pub(crate) const FILES: [&str; 2] = ["models-a.redb", "models-b.redb"];
+
     /// Opens both files, and mends each with what the other has that is newer or whole.
     pub(crate) fn open(disk: Arc<dyn Disk>) -> io::Result<(Self, [Mark; 2])> {
-        let [name_a, name_b] = FILES;
+        let [name_a, name_b] = Self::FILES;
         let (a, ..) = database::open(&*disk, name_a, prepare)?;
         let (b, ..) = database::open(&*disk, name_b, prepare)?;
         // First what lacks less: what is only in the other file is then known to be whole.
@@ -64,7 +65,7 @@ impl Models {
 
     fn slot(&self, round: u64) -> (&Slot, &'static str) {
         let [a, b] = &self.slots;
-        let [name_a, name_b] = FILES;
+        let [name_a, name_b] = Self::FILES;
         if round.is_multiple_of(2) { (a, name_a) } else { (b, name_b) }
     }
 
