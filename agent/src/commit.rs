@@ -32,6 +32,8 @@ const MANY_BYTES: usize = 256 << 10;
 const RETRY: Duration = Duration::from_secs(10);
 /// How long acknowledged messages may stay on disk: sent again after a crash, under the same id.
 const CLEAN_UP: Duration = Duration::from_secs(2);
+/// Between two looks at the outbox and at a storm while there is something in them and nothing comes in.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// What a worker made of some messages.
 #[derive(Debug, Default)]
@@ -88,6 +90,7 @@ pub(crate) struct Committer {
     sync_every: Duration,
     waiting: Waiting,
     clean_up_at: Option<Instant>,
+    look_at: Option<Instant>,
 }
 
 /// What waits for the next commit.
@@ -138,9 +141,27 @@ impl Committer {
             sync_every,
             waiting: Waiting::default(),
             clean_up_at: None,
+            look_at: Some(now),
         };
         committer.begin_segment(now);
         committer
+    }
+
+    /// Takes back a retained state that nobody would ever end: an alert's, under a topic that is not ours any more.
+    pub(crate) fn retract(&mut self, topic: String) {
+        info!(topic, "its alert goes on under the gateway's new name, and this one is taken back");
+        // Without a payload the broker forgets it.
+        let empty = Outgoing {
+            topic: topic.clone(),
+            payload: Vec::new(),
+            retain: true,
+            priority: Priority::Alert,
+            number: Some(self.number),
+        };
+        self.unwritten.messages.push((self.number, stored(&empty)));
+        self.unwritten.firing.push((topic, None));
+        self.number += 1;
+        self.outbox.push([empty], &self.ledger);
     }
 
     /// Takes what a worker has done. Frames for devices go at once; all else waits for [`commit`](Self::commit).
@@ -179,7 +200,7 @@ impl Committer {
             Log::Failed { next_try } => Some(*next_try),
             Log::Off | Log::On(_) => None,
         };
-        [group, journal, self.retry_at, self.clean_up_at].into_iter().flatten().min()
+        [group, journal, self.retry_at, self.clean_up_at, self.look_at].into_iter().flatten().min()
     }
 
     /// Makes everything durable that was taken, then tells and acknowledges it.
@@ -220,6 +241,8 @@ impl Committer {
         jobs.into_iter().for_each(Job::done);
         let (messages, bytes) = self.outbox.size();
         self.vitals.set_outbox(messages, bytes);
+        let is_over = self.outbox.is_idle() && !self.composer.storm.is_raging();
+        self.look_at = (!is_over).then(|| now + LOOK);
         self.vitals.set_journal(if let Log::On(journal) = &self.log { journal.length() } else { 0 });
     }
 
@@ -299,6 +322,10 @@ impl Committer {
                 "the journal cannot be written; until it can, readings since the last checkpoint are not safe: {error}"
             );
         }
+        if let Log::On(journal) = &self.log {
+            // They are acknowledged all the same.
+            self.ledger.add(Count::Unjournalled, journal.unsynced());
+        }
         self.log = Log::Failed { next_try: now + RETRY };
     }
 
@@ -316,6 +343,11 @@ impl Committer {
             Log::On(journal) => journal.segment(),
             Log::Off | Log::Failed { .. } => self.segment,
         }
+    }
+
+    /// The agent stops, and messages wait to be acknowledged before it can: no more waiting for others.
+    pub(crate) const fn hurry(&mut self) {
+        self.sync_every = Duration::ZERO;
     }
 
     /// Enough for one commit.

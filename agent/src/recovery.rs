@@ -46,12 +46,19 @@ impl State {
         let mut storm = Storm::new(plan.alert.most_a_minute);
         let mut number = 0;
         let mut segment = 0;
+        // Alerts that were open under another name of this gateway.
+        let mut foreign = Vec::new();
         if let Some(store) = &store {
             let left = store.left.messages.iter().map(|(number, message)| Outgoing::left(*number, message));
             outbox.push(left, ledger);
             let (device, channel) = (DeviceId(storm::DEVICE.into()), ChannelId(storm::CHANNEL.into()));
             let of_storm = topics.alert(&device, &channel);
+            let base = format!("{}/", topics.base());
             for (topic, payload) in &store.left.firing {
+                if !topic.starts_with(&base) {
+                    foreign.push(topic.clone());
+                    continue;
+                }
                 if *topic == of_storm {
                     storm.resume(payload, Instant::now());
                 }
@@ -82,6 +89,7 @@ impl State {
             sync_every: gateway.sync,
         };
         let mut committer = Committer::new(parts, Instant::now());
+        foreign.into_iter().for_each(|topic| committer.retract(topic));
         let mut checkpoints = store.as_ref().map(|store| {
             let (models, marks) = (store.models.clone(), store.marks);
             let (every, budget) = (gateway.checkpoint, gateway.checkpoint_bytes_a_day);
@@ -113,13 +121,14 @@ fn recover(
     worker.begin_round(checkpoints.call());
     let mut findings = Vec::new();
     store.replay(|entry| worker.replay(entry, &mut findings))?;
-    for count in [Count::Replayed, Count::ReplayGaps, Count::NotReplayed] {
+    for count in [Count::Replayed, Count::ReplayGaps, Count::NotReplayed, Count::NotRestored] {
         ledger.add(count, own.get(count));
     }
-    if own.get(Count::Replayed) == 0 {
+    let [steps, missing, passed] =
+        [Count::Replayed, Count::ReplayGaps, Count::NotReplayed].map(|count| own.get(count));
+    if steps + passed == 0 {
         return Ok(());
     }
-    let (steps, missing) = (own.get(Count::Replayed), own.get(Count::ReplayGaps));
     info!(
         steps,
         alerts = findings.len(),
@@ -128,11 +137,21 @@ fn recover(
     if missing > 0 {
         warn!(missing, "the journal has gaps: its disk was away for a while, or is damaged");
     }
+    if passed > 0 {
+        warn!(
+            passed,
+            "the journal tells of channels that this configuration does not watch, or has no room for: these steps are \
+             not learnt"
+        );
+    }
     let now = Instant::now();
     let records = worker.told(&findings);
     committer.take(Batch { findings, records, ..Batch::default() }, now);
     let segment = committer.rotate(now);
-    // Twice: for each generation.
+    // What this version cannot use is about to be written over.
+    checkpoints.set_aside(worker.take_refused());
+    // Twice, for each generation: then nobody needs this journal. Left there, it would be taken for the journal of steps
+    // that are done with the same numbers from now on.
     for _ in 0..2 {
         checkpoints.begin(segment);
         worker.begin_round(checkpoints.call());

@@ -141,7 +141,7 @@ impl Agent {
             let status = StatusServer { folder, health, stop: stopping.clone() };
             threads.spawn("status".to_owned(), status.run())?;
         }
-        threads.spawn("commit".to_owned(), commit(committer, batches, outbox))?;
+        threads.spawn("commit".to_owned(), commit(committer, batches, outbox, stopping.clone()))?;
         let (rotate, workers, every) = (batches_to.clone(), plan.gateway.workers, plan.gateway.checkpoint);
         let keep = keep(checkpoints, chunks, rotate, calls_to, workers, every);
         threads.spawn("checkpoints".to_owned(), keep)?;
@@ -325,7 +325,13 @@ async fn work(
 }
 
 /// The loop of the commit.
-async fn commit(mut committer: Committer, mut requests: mpsc::Receiver<Request>, outbox: Arc<Outbox>) {
+async fn commit(
+    mut committer: Committer,
+    mut requests: mpsc::Receiver<Request>,
+    outbox: Arc<Outbox>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut stops = false;
     loop {
         let due = committer.due();
         let until_due = async {
@@ -340,6 +346,11 @@ async fn commit(mut committer: Committer, mut requests: mpsc::Receiver<Request>,
                 None => break,
             },
             () = until_due => None,
+            _ = stop.wait_for(|stop| *stop), if !stops => {
+                stops = true;
+                committer.hurry();
+                None
+            }
         };
         while let Some(request) = next {
             match request {

@@ -412,11 +412,11 @@ impl Worker {
         let known = self.devices.get_mut(&device.0)?;
         let position = known.position();
         let (device, channel) = known.channel_mut(channel)?;
-        let round = self.round;
+        let (round, held) = (self.round, channel.held());
         // A learner that panics must not take the others with it; what it leaves behind is not looked at any more.
         let Ok(outcome) = catch_unwind(AssertUnwindSafe(|| channel.apply(device, &op, round))) else {
             let names = (device.clone(), channel.name().clone());
-            self.fail(names, &op);
+            self.fail(names, &op, held);
             return Some(Outcome { fate: op.is_reading().then_some(Fate::Failed), ..Outcome::default() });
         };
         if let (Some(entries), Some(source)) = (&mut self.entries, self.sources.get(position)) {
@@ -426,11 +426,14 @@ impl Worker {
         Some(outcome)
     }
 
-    /// Gives up a channel whose learner panicked: it goes on from its checkpoint and the journal, a few times.
-    fn fail(&mut self, names: (DeviceId, ChannelId), op: &Op) {
+    /// Gives up a channel whose learner panicked: it goes on from its checkpoint and the journal, a few times. `held`: how
+    /// many readings waited before.
+    fn fail(&mut self, names: (DeviceId, ChannelId), op: &Op, held: usize) {
         let (device, channel) = &names;
-        let gone = self.devices.get_mut(&device.0).and_then(|known| known.remove(&channel.0));
-        let held = gone.map_or(0, |channel| channel.held() as u64);
+        if let Some(known) = self.devices.get_mut(&device.0) {
+            known.remove(&channel.0);
+        }
+        let held = held as u64;
         self.ledger.add(Count::Channels, 1u64.wrapping_neg());
         self.ledger.add(Count::Held, held.wrapping_neg());
         self.ledger.add(Count::Failed, held);
@@ -497,11 +500,20 @@ impl Worker {
             channel.skip_to(step);
         }
         self.ledger.add(Count::Replayed, 1);
-        let round = self.round;
+        let (round, before) = (self.round, channel.held());
         let Ok(outcome) = catch_unwind(AssertUnwindSafe(|| channel.apply(device, &op, round))) else {
             let names = (device.clone(), channel.name().clone());
-            return self.fail(names, &op);
+            return self.fail(names, &op, before);
         };
+        // What its checkpoint held was counted when it was restored: so is what is held now.
+        let more = (channel.held() as u64).wrapping_sub(before as u64);
+        self.ledger.add(Count::Readings, more);
+        self.ledger.add(Count::Held, more);
+        if channel.held() > 0 {
+            self.holding.insert((device.clone(), channel.name().clone()));
+        } else if !self.holding.is_empty() {
+            self.holding.remove(&(device.clone(), channel.name().clone()));
+        }
         findings.extend(outcome.changes().map(|(change, alert)| Finding::Alert(change, alert)));
     }
 

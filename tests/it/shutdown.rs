@@ -71,6 +71,32 @@ fn an_idle_agent_stops_at_once() {
 }
 
 #[test]
+fn a_stop_does_not_wait_for_the_next_sync_of_the_journal_and_nothing_is_learnt_twice() {
+    let (broker, state) = (Broker::start(), TempDir::new().unwrap());
+    let command = || {
+        let mut command = agent::watching(&broker, "sensors/#", state.path());
+        command.env("BROOKLET_GATEWAY__DURABILITY", "journal");
+        command.env("BROOKLET_GATEWAY__SYNC_MILLISECONDS", "60000");
+        command
+    };
+    let mut agent = agent::start(command());
+    let watcher = Client::watch(broker.port(), "brooklet/#");
+    let sensors = Client::connect(broker.port());
+    for _ in 0..100 {
+        sensors.publish("sensors/a", "21.5");
+    }
+    watcher.wait_used(100);
+    let started = Instant::now();
+    agent::stop(&mut agent);
+    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+    let mut agent = agent::start(command());
+    watcher.forget();
+    sensors.publish("sensors/a", "21.5");
+    watcher.wait_used(1);
+    assert_eq!(agent::stop(&mut agent)["messages"], 1);
+}
+
+#[test]
 fn an_agent_whose_broker_is_away_stops_in_time_and_keeps_what_it_learnt() {
     let (mut broker, state) = (Broker::start(), TempDir::new().unwrap());
     let mut agent = agent::start(agent::watching(&broker, "sensors/#", state.path()));

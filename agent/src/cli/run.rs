@@ -9,7 +9,7 @@ use super::exit;
 use crate::check::{self, Plan, Problems};
 use crate::store::{Store, StoreError};
 use crate::supervise::Pulses;
-use crate::topology::Agent;
+use crate::topology::{Agent, StartError};
 
 /// Names the broker where neither an argument nor a file does.
 const BROKER_VARIABLE: &str = "BROOKLET_MQTT__URL";
@@ -88,7 +88,7 @@ pub fn run(args: &RunArgs) -> ExitCode {
         }
         Err(problem) => {
             error!("{problem}; set gateway.state_dir or --state-dir");
-            return ExitCode::from(exit::CONFIG);
+            return ExitCode::from(if problem.is_lasting() { exit::CONFIG } else { exit::TEMPORARY });
         }
     };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -107,7 +107,8 @@ async fn serve(plan: Plan, store: Store) -> ExitCode {
         Ok(agent) => agent,
         Err(problem) => {
             error!("{problem}");
-            return ExitCode::from(exit::CONFIG);
+            let is_wrong = matches!(problem, StartError::Mqtt(_));
+            return ExitCode::from(if is_wrong { exit::CONFIG } else { exit::TEMPORARY });
         }
     };
     info!(broker = format!("{host}:{port}"), "running; Ctrl-C stops");

@@ -45,9 +45,9 @@ struct Row<'a> {
 /// Prints all channels.
 #[must_use]
 pub fn run(args: &StateArgs) -> ExitCode {
-    // Opening would make it.
-    if !args.folder.is_dir() {
-        eprintln!("there is no folder {}", args.folder.display());
+    // Opening would make it, and the one who asks may be another than the one whom the agent runs as.
+    if !Store::is_in(&args.folder) {
+        eprintln!("there is no state of an agent in {}", args.folder.display());
         return ExitCode::from(exit::FAILED);
     }
     let store = match Store::open(&args.folder) {

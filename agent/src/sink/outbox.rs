@@ -83,6 +83,8 @@ struct Queue {
     end: i64,
     bytes: usize,
     most_bytes: usize,
+    /// Messages that were taken out, and that the broker may have or not.
+    out: usize,
     /// Numbers of messages that the broker has, or that were dropped: to be removed from the disk.
     done: Vec<u64>,
     /// The retained states of open alerts: a broker that lost its memory is told again.
@@ -99,6 +101,7 @@ impl Outbox {
             end: 0,
             bytes: 0,
             most_bytes,
+            out: 0,
             done: Vec::new(),
             firing: BTreeMap::new(),
             closed: false,
@@ -175,12 +178,15 @@ impl Outbox {
             queue.first -= 1;
             let place = queue.first;
             queue.insert(place, message, true);
+            queue.out = queue.out.saturating_sub(1);
         }
     }
 
     /// The broker has this message, or never will.
     pub(crate) fn done(&self, message: &Outgoing) {
-        self.lock().done.extend(message.number);
+        let mut queue = self.lock();
+        queue.out = queue.out.saturating_sub(1);
+        queue.done.extend(message.number);
     }
 
     /// Numbers to be removed from the disk, handed over.
@@ -220,6 +226,12 @@ impl Outbox {
         self.lock().closed
     }
 
+    /// Nothing waits, for the broker or for the disk.
+    pub(crate) fn is_idle(&self) -> bool {
+        let queue = self.lock();
+        queue.out == 0 && queue.done.is_empty() && queue.waiting.iter().all(VecDeque::is_empty)
+    }
+
     /// Messages and bytes that wait.
     pub(crate) fn size(&self) -> (usize, usize) {
         let queue = self.lock();
@@ -239,6 +251,7 @@ impl Queue {
         let next = self.waiting.iter_mut().filter(|queue| !queue.is_empty());
         let (_, message) = next.min_by_key(|queue| queue.front().map(|(place, _)| *place))?.pop_front()?;
         self.bytes -= message.bytes();
+        self.out += 1;
         Some(message)
     }
 

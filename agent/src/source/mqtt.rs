@@ -22,7 +22,7 @@ const REQUESTS: usize = 4096;
 /// How long a full queue may stay full before the link is dropped.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How long stopping waits for acknowledgements.
-const LAST_ACKS: Duration = Duration::from_secs(2);
+const LAST_ACKS: Duration = Duration::from_secs(1);
 
 /// The longest message that is read, only to be refused under its name: what cannot be read cannot be acknowledged,
 /// and the broker would send it again for ever. A header's length beside it.

@@ -67,6 +67,8 @@ pub(crate) struct Journal {
     /// Device, channel and source: a channel that changes its source is told again.
     known: HashMap<(Name, Name, Name), Known>,
     frame: Vec<u8>,
+    /// Steps in that frame.
+    steps: u64,
     /// Bytes of this segment so far.
     length: u64,
 }
@@ -78,7 +80,7 @@ impl Journal {
         let header = header(segment);
         file.append(&header)?;
         let length = header.len() as u64;
-        Ok(Self { file, segment, known: HashMap::new(), frame: vec![0; FRAME_HEADER], length })
+        Ok(Self { file, segment, known: HashMap::new(), frame: vec![0; FRAME_HEADER], steps: 0, length })
     }
 
     /// Adds an entry to the frame that is being made.
@@ -94,6 +96,7 @@ impl Journal {
         known.step = step;
         let item = Item::Step { channel: known.number, ahead, op: std::borrow::Cow::Owned(op) };
         self.item(&item);
+        self.steps += 1;
     }
 
     fn item(&mut self, item: &Item<'_>) {
@@ -108,6 +111,11 @@ impl Journal {
         self.frame.len().saturating_sub(FRAME_HEADER)
     }
 
+    /// Steps that wait for a sync.
+    pub(crate) const fn unsynced(&self) -> u64 {
+        self.steps
+    }
+
     /// Makes durable what was pushed. After an error this segment is over.
     pub(crate) fn sync(&mut self) -> io::Result<()> {
         if self.waiting() == 0 {
@@ -120,6 +128,7 @@ impl Journal {
         self.file.append(&self.frame)?;
         self.file.sync()?;
         self.length += self.frame.len() as u64;
+        self.steps = 0;
         self.frame.truncate(FRAME_HEADER);
         self.frame.shrink_to(1 << 16);
         Ok(())

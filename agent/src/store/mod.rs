@@ -53,6 +53,16 @@ pub enum StoreError {
     InUse(PathBuf),
 }
 
+impl StoreError {
+    /// Whether a person must do something: a disk that is full or fails may be well another time, and the agent with it.
+    #[must_use]
+    pub fn is_lasting(&self) -> bool {
+        use io::ErrorKind::{AlreadyExists, NotADirectory, NotFound, PermissionDenied};
+        let lasting = [AlreadyExists, NotADirectory, NotFound, PermissionDenied];
+        matches!(self, Self::Folder { source, .. } if lasting.contains(&source.kind()))
+    }
+}
+
 /// The open store.
 #[derive(Debug)]
 pub struct Store {
@@ -78,6 +88,12 @@ impl Store {
             disk => disk.map_err(failed)?,
         };
         Self::on(Arc::new(disk)).map_err(failed)
+    }
+
+    /// Whether a folder has a store.
+    #[must_use]
+    pub fn is_in(folder: &Path) -> bool {
+        Models::FILES.iter().any(|file| folder.join(file).is_file())
     }
 
     pub(crate) fn on(disk: Arc<dyn Disk>) -> io::Result<Self> {

@@ -16,7 +16,6 @@ use super::record::{self, Record};
 use crate::device::Saved;
 use crate::reading::{ChannelId, DeviceId};
 
-const FILES: [&str; 2] = ["models-a.redb", "models-b.redb"];
 /// Key of the channel -> record.
 const MODELS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("models");
 /// Records that this version could not use, kept for one that can.
@@ -47,19 +46,16 @@ pub(crate) struct Mark {
 }
 
 impl Models {
+    pub(crate) const FILES: [&str; 2] = ["models-a.redb", "models-b.redb"];
+
     /// Opens both files, and mends each with what the other has that is newer or whole.
     pub(crate) fn open(disk: Arc<dyn Disk>) -> io::Result<(Self, [Mark; 2])> {
-        let open = |name| -> io::Result<Database> {
-            let (database, _) = database::open(&*disk, name)?;
-            prepare(&database)?;
-            Ok(database)
-        };
-        let [a, b] = FILES.map(open);
-        let (a, b) = (a?, b?);
+        let [name_a, name_b] = Self::FILES;
+        let (a, ..) = database::open(&*disk, name_a, prepare)?;
+        let (b, ..) = database::open(&*disk, name_b, prepare)?;
         // First what lacks less: what is only in the other file is then known to be whole.
-        for (from, to) in [(&a, &b), (&b, &a)] {
-            copy_newer(from, to)?;
-        }
+        let b = brought_up_to_date(&*disk, b, name_b, &a)?;
+        let a = brought_up_to_date(&*disk, a, name_a, &b)?;
         let marks = [mark(&a)?, mark(&b)?];
         // Both hold now what either held.
         let newest = marks.into_iter().max_by_key(|mark| mark.round).unwrap_or_default();
@@ -69,7 +65,7 @@ impl Models {
 
     fn slot(&self, round: u64) -> (&Slot, &'static str) {
         let [a, b] = &self.slots;
-        let [name_a, name_b] = FILES;
+        let [name_a, name_b] = Self::FILES;
         if round.is_multiple_of(2) { (a, name_a) } else { (b, name_b) }
     }
 
@@ -104,9 +100,13 @@ impl Models {
         let database = match &*slot {
             Some(database) => database,
             None => {
-                let (database, _) = database::open(&*self.disk, name)?;
-                prepare(&database)?;
+                let (database, (), is_new) = database::open(&*self.disk, name, prepare)?;
                 debug!("{name} is in use again");
+                // A round adds only what changed: the rest is in the other file.
+                let (other, _) = self.slot(round + 1);
+                if is_new && let Some(other) = &*other.read().unwrap_or_else(PoisonError::into_inner) {
+                    copy_newer(other, &database)?;
+                }
                 slot.insert(database)
             }
         };
@@ -143,6 +143,23 @@ impl Models {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+impl Models {
+    /// How many records are kept for another version.
+    pub(crate) fn refused(&self) -> io::Result<usize> {
+        use redb::ReadableTableMetadata;
+        let mut most = 0;
+        for slot in &self.slots {
+            let database = slot.read().unwrap_or_else(PoisonError::into_inner);
+            let Some(database) = database.as_ref() else { continue };
+            let read =
+                || -> Result<u64, redb::Error> { Ok(database.begin_read()?.open_table(REFUSED)?.len()?) };
+            most = most.max(read().map_err(failed)? as usize);
+        }
+        Ok(most)
     }
 }
 
@@ -191,15 +208,28 @@ impl Round {
     }
 }
 
-fn prepare(database: &Database) -> io::Result<()> {
-    let write = || -> Result<(), redb::Error> {
-        let transaction = database.begin_write()?;
-        transaction.open_table(MODELS)?;
-        transaction.open_table(REFUSED)?;
-        transaction.open_table(META)?;
-        Ok(transaction.commit()?)
-    };
-    guarded(write)?.map_err(failed)
+/// Makes the tables and reads all that is in them, so that damage is seen now.
+fn prepare(database: &Database) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    database::read_all(&transaction.open_table(MODELS)?)?;
+    database::read_all(&transaction.open_table(REFUSED)?)?;
+    transaction.open_table(META)?;
+    Ok(transaction.commit()?)
+}
+
+/// A file with what the other has that is newer or whole; made anew if only writing to it shows that it is damaged.
+fn brought_up_to_date(disk: &dyn Disk, file: Database, name: &str, other: &Database) -> io::Result<Database> {
+    match copy_newer(other, &file) {
+        Ok(()) => Ok(file),
+        Err(problem) if database::is_damage(&problem) => {
+            let _ = guarded(|| drop(file));
+            database::set_aside(disk, name, &problem)?;
+            let (file, ..) = database::open(disk, name, prepare)?;
+            copy_newer(other, &file)?;
+            Ok(file)
+        }
+        Err(problem) => Err(problem),
+    }
 }
 
 fn mark(database: &Database) -> io::Result<Mark> {

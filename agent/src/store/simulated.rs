@@ -112,6 +112,12 @@ impl Simulated {
         self.lock().operations
     }
 
+    /// Puts a file on the platter.
+    pub(crate) fn write(&self, name: &str, bytes: Vec<u8>) {
+        let file = File { seen: bytes.clone(), kept: bytes, unsynced: Vec::new() };
+        self.lock().files.insert(name.to_owned(), file);
+    }
+
     /// Flips a bit of a file whose name begins so; false if there is none with bytes in it.
     pub(crate) fn flip(&self, prefix: &str) -> bool {
         let state = &mut *self.lock();

@@ -64,11 +64,10 @@ pub(crate) struct Told {
 
 impl Told {
     pub(crate) fn open(disk: Arc<dyn Disk>) -> io::Result<(Self, Left)> {
-        let (database, damaged) = database::open(&*disk, FILE)?;
+        let (database, left, damaged) = database::open(&*disk, FILE, prepare)?;
         if damaged {
             error!("alerts that waited in {FILE} are lost");
         }
-        let left = prepare(&database)?;
         Ok((Self { disk, slot: Arc::new(RwLock::new(Some(database))) }, left))
     }
 
@@ -89,8 +88,7 @@ impl Told {
     fn reopen(&self) -> io::Result<()> {
         let mut slot = self.slot.write().unwrap_or_else(PoisonError::into_inner);
         if slot.is_none() {
-            let (database, _) = database::open(&*self.disk, FILE)?;
-            prepare(&database)?;
+            let (database, ..) = database::open(&*self.disk, FILE, prepare)?;
             debug!("{FILE} is in use again");
             *slot = Some(database);
         }
@@ -150,27 +148,24 @@ fn write(database: &Database, change: &Change) -> Result<(), redb::Error> {
     Ok(transaction.commit()?)
 }
 
-/// Makes the tables and reads what is in them.
-fn prepare(database: &Database) -> io::Result<Left> {
-    let read = || -> Result<Left, redb::Error> {
-        let transaction = database.begin_write()?;
-        let mut left = Left::default();
-        {
-            for entry in transaction.open_table(MESSAGES)?.iter()? {
-                let (number, value) = entry?;
-                match postcard::from_bytes(value.value()) {
-                    Ok(message) => left.messages.push((number.value(), message)),
-                    Err(damage) => error!("a message in {FILE} is damaged and lost: {damage}"),
-                }
+/// Makes the tables and reads all that is in them, so that damage is seen now.
+fn prepare(database: &Database) -> Result<Left, redb::Error> {
+    let transaction = database.begin_write()?;
+    let mut left = Left::default();
+    {
+        for entry in transaction.open_table(MESSAGES)?.iter()? {
+            let (number, value) = entry?;
+            match postcard::from_bytes(value.value()) {
+                Ok(message) => left.messages.push((number.value(), message)),
+                Err(damage) => error!("a message in {FILE} is damaged and lost: {damage}"),
             }
-            for entry in transaction.open_table(FIRING)?.iter()? {
-                let (topic, payload) = entry?;
-                left.firing.push((topic.value().to_owned(), payload.value().to_vec()));
-            }
-            transaction.open_table(CHANNELS)?;
         }
-        transaction.commit()?;
-        Ok(left)
-    };
-    guarded(read)?.map_err(failed)
+        for entry in transaction.open_table(FIRING)?.iter()? {
+            let (topic, payload) = entry?;
+            left.firing.push((topic.value().to_owned(), payload.value().to_vec()));
+        }
+        database::read_all(&transaction.open_table(CHANNELS)?)?;
+    }
+    transaction.commit()?;
+    Ok(left)
 }
