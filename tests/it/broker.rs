@@ -119,7 +119,7 @@ fn an_agent_that_starts_before_its_broker_finds_it() {
     agent::wait_ready(&agent, 1);
     let watcher = Client::watch(broker.port(), "brooklet/#");
     publish(&broker, 0..10);
-    watcher.wait_used(10);
+    assert_eq!(watcher.wait_used(10).get("disconnects"), 0, "no connection was lost");
     // What does not change is said once.
     let complaints = agent.lines("nothing listens there");
     assert!(complaints.len() <= 2, "once for each connection: {complaints:#?}");
