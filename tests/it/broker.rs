@@ -239,3 +239,24 @@ fn what_the_broker_retains_is_no_new_reading() {
     assert_eq!(counts.get("readings"), 0, "nor is it after a restart: {counts:?}");
     agent::stop(&mut agent);
 }
+
+#[test]
+fn filters_that_overlap_bring_each_message_once() {
+    // As many brokers do: one message for each filter that matches.
+    let broker = Broker::start_as_shipped("allow_duplicate_messages true\n");
+    let state = TempDir::new().unwrap();
+    let mut command = agent::watching(&broker, "sensors/+/temp", state.path());
+    command.args(["--topic", "#"]);
+    let mut agent = agent::start(command);
+    let watcher = Client::watch(broker.port(), "brooklet/gw/cmd/#");
+    let sensors = Client::connect(broker.port());
+    for i in 0..10 {
+        sensors.publish("sensors/a/temp", i.to_string());
+    }
+    let command = "brooklet/gw/cmd/publish-model/1";
+    sensors.publish(command, r#"{"status":"init","device":"a","channel":"temp"}"#);
+    sensors.settle();
+    watcher.wait(command, |message| (message.json()["status"] != "init").then_some(()));
+    let totals = agent::stop(&mut agent);
+    assert_eq!(["readings_used", "messages_commands"].map(|count| &totals[count]), [10, 1], "{totals}");
+}

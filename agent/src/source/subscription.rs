@@ -8,11 +8,33 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{error, info};
 
+use crate::check::covers;
 use crate::ledger::{Count, Gauge, Ledger, Problem};
 use crate::mqtt::{Backoff, Client, STEADY};
 
 /// A filter and its quality of service.
 pub(crate) type Filter = (String, u8);
+
+/// What to subscribe to so that no two filters bring one message: brokers may send it once for each of them, and a reading
+/// without a time of its own would be learnt twice. Filters that overlap only in part are left as they are.
+pub(crate) fn without_covered(wanted: impl IntoIterator<Item = Filter>) -> Arc<[Filter]> {
+    let mut least: Vec<Filter> = Vec::new();
+    for (filter, mut qos) in wanted {
+        if let Some((_, other)) = least.iter_mut().find(|(wide, _)| covers(wide, &filter)) {
+            *other = qos.max(*other);
+            continue;
+        }
+        least.retain(|(narrow, other)| {
+            let is_covered = covers(&filter, narrow);
+            if is_covered {
+                qos = qos.max(*other);
+            }
+            !is_covered
+        });
+        least.push((filter, qos));
+    }
+    least.into()
+}
 
 /// The subscriptions of one connection.
 #[derive(Debug)]
@@ -120,5 +142,22 @@ impl Subscription {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_another_filter_brings_is_not_asked_for_again() {
+        let filter = |text: &str, qos| (text.to_owned(), qos);
+        let least = |wanted: &[(&str, u8)]| {
+            without_covered(wanted.iter().map(|(text, qos)| filter(text, *qos))).to_vec()
+        };
+        assert_eq!(least(&[("#", 0), ("brooklet/gw/cmd/+/+", 1)]), [filter("#", 1)]);
+        assert_eq!(least(&[("a/+/t", 1), ("b", 0), ("a/#", 0)]), [filter("b", 0), filter("a/#", 1)]);
+        let apart = [filter("a/+/c", 1), filter("a/b/+", 0), filter("$SYS/#", 0)];
+        assert_eq!(least(&[("a/+/c", 1), ("a/b/+", 0), ("$SYS/#", 0), ("a/b/c", 0)]), apart);
     }
 }
