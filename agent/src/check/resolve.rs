@@ -417,7 +417,8 @@ fn heard(tree: &mut Tree, streams: &[Option<StreamPlan>]) {
         }
         let before = streams.iter().take(i).flatten();
         if let Some(other) = before.into_iter().find(|other| covers(other.topic.filter(), filter)) {
-            let why = format!("no message is left for it: the stream `{}` before it has them all", other.name);
+            let why =
+                format!("no message is left for it: the stream `{}` before it has them all", other.name);
             tree.report(&here, why, Some("put the narrower topic first".into()));
         }
     }
