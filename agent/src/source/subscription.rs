@@ -11,6 +11,7 @@ use tracing::{error, info};
 use crate::check::covers;
 use crate::ledger::{Count, Gauge, Ledger, Problem};
 use crate::mqtt::{Backoff, Client, STEADY};
+use crate::router::OWN_PREFIX;
 
 /// A filter and its quality of service.
 pub(crate) type Filter = (String, u8);
@@ -52,8 +53,8 @@ pub(super) struct Subscription {
 enum Phase {
     /// Nothing was asked for yet, or all of it was granted.
     Idle,
-    /// The broker owes an answer, before `until`.
-    Asked { which: Vec<usize>, until: Instant },
+    /// The broker owes an answer, before `until`; `again`: it refused these before.
+    Asked { which: Vec<usize>, again: bool, until: Instant },
     /// These were refused.
     Refused(Vec<usize>),
 }
@@ -70,39 +71,46 @@ impl Subscription {
 
     /// Asks for everything: a session may have been kept without its subscriptions.
     pub(super) fn begin(&self) {
-        self.ask((0..self.filters.len()).collect());
+        self.ask((0..self.filters.len()).collect(), false);
     }
 
     /// Should there be no room for the question, then there is no answer in time either.
-    fn ask(&self, which: Vec<usize>) {
+    fn ask(&self, which: Vec<usize>, again: bool) {
         self.client.subscribe(which.iter().filter_map(|filter| self.filters.get(*filter)));
-        self.phase.send_replace(Phase::Asked { which, until: Instant::now() + self.patience });
+        self.phase.send_replace(Phase::Asked {
+            which,
+            again,
+            until: Instant::now() + self.patience,
+        });
     }
 
     /// The broker answered: for each filter that was asked for why it is refused, `None` if it is not.
     pub(super) fn answered(&self, refusals: Vec<Option<String>>) {
-        let Phase::Asked { which, .. } = self.phase.send_replace(Phase::Idle) else { return };
-        let first = which.len() == self.filters.len();
+        let Phase::Asked { which, again, .. } = self.phase.send_replace(Phase::Idle) else { return };
         let mut refused = Vec::new();
         let mut named = Vec::new();
         for (place, why) in which.into_iter().zip(refusals) {
             if let (Some(why), Some((filter, _))) = (why, self.filters.get(place)) {
-                if first {
+                if !again {
                     error!(filter, why, "the broker refuses this subscription; check its access rules");
                 }
                 named.push(format!("{filter} ({why})"));
                 refused.push(place);
             }
         }
-        if first {
+        if !again {
             self.ledger.add(Count::Subscribed, 1);
             info!(filters = self.filters.len() - refused.len(), "subscribed");
         }
-        if refused.len() < self.filters.len() {
+        // Commands alone are no readings, unless these come from elsewhere.
+        let of_readings = |filter: &Filter| !filter.0.starts_with(OWN_PREFIX);
+        let any = self.filters.iter().any(of_readings);
+        let granted = |(place, filter)| !refused.contains(&place) && (!any || of_readings(filter));
+        if self.filters.iter().enumerate().any(granted) {
             self.ledger.set(Gauge::Receiving, 1);
         }
         if refused.is_empty() {
-            if !first {
+            if again {
                 info!("the broker grants the subscriptions that it refused");
             }
             self.ledger.solved(Problem::Subscription);
@@ -138,7 +146,7 @@ impl Subscription {
                 },
                 Phase::Refused(which) => {
                     tokio::time::sleep(backoff.next()).await;
-                    self.ask(which);
+                    self.ask(which, true);
                 }
             }
         }
