@@ -317,6 +317,8 @@ fn bytes(message: &RawMessage) -> u32 {
 }
 
 fn make_route(stream: &Arc<Stream>, topic: &str, queues: &Queues) -> Option<Route> {
+    // Some brokers let control characters through, and names stand in the log: nobody writes lines of it.
+    let topic = &*topic.replace(char::is_control, "_");
     let captures = stream.plan.topic.captures(topic)?;
     let own = topic.strip_prefix(stream.plan.topic.prefix()).unwrap_or(topic).trim_matches('/');
     let (device, bare_device, bare_channel) = match &stream.plan.device {
@@ -437,6 +439,15 @@ mod tests {
         assert!(jobs.try_recv().is_err());
         assert!(matches!(router.deliver(message("x".repeat(MAX_TOPIC), 1), false), Delivery::Done));
         assert!(jobs.try_recv().is_ok());
+    }
+
+    #[test]
+    fn no_name_breaks_a_line_of_the_log() {
+        let (mut router, mut jobs, _) = router("sensors/#", 100);
+        router.deliver(message("sensors/a\nERROR\u{1b}[2J/t\r".to_owned(), 1), false);
+        let Ok(Job::Message(_, route)) = jobs.try_recv() else { panic!("it has a route") };
+        assert_eq!((&*route.bare_device.0, &*route.bare_channel), ("a_ERROR_[2J", "t_"));
+        assert_eq!(&*route.device.0, "a_ERROR_[2J/t_");
     }
 
     #[test]
