@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use brooklet_core::message::Message;
 use tokio::sync::{Semaphore, mpsc};
+use tracing::warn;
 
 use crate::check::{Plan, StreamPlan};
 use crate::command::{Action, Command};
 use crate::decode::{MAX_TOPIC, Refusal};
-use crate::ledger::{Count, Ledger};
+use crate::ledger::{Count, Ledger, Problem};
 use crate::reading::{DeviceId, Name, RawMessage, Timestamp};
 use crate::source::mqtt::Ack;
 
@@ -231,6 +232,9 @@ impl Router {
                 return Self::done(message);
             }
             let Some(route) = self.route(&message.topic) else {
+                if self.ledger.get(Count::Unmapped) == 0 {
+                    self.unmapped(&message.topic);
+                }
                 return self.pass_over(message, Count::Unmapped);
             };
             (route.worker, Job::Message(message, route))
@@ -275,6 +279,15 @@ impl Router {
         };
         let heard = routes().find(|route| *route.device.0 == *device).or_else(|| routes().find(has_channel));
         heard.map_or_else(|| self.queues.worker(device), |route| route.worker)
+    }
+
+    /// Nobody asked for this message in this run. Where an old filter overlaps a new one, brokers may even send messages
+    /// twice.
+    fn unmapped(&self, topic: &str) {
+        let problem = "the broker sends what only an earlier configuration subscribed to, and perhaps some messages twice; \
+                       start once with mqtt.persistent = false, which makes it forget, or set another mqtt.client_id";
+        warn!(topic, "{problem}");
+        self.ledger.problem(Problem::OldSubscription, problem.to_owned());
     }
 
     fn pass_over(&self, message: RawMessage, count: Count) -> Delivery<'_> {

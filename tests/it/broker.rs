@@ -260,3 +260,37 @@ fn filters_that_overlap_bring_each_message_once() {
     let totals = agent::stop(&mut agent);
     assert_eq!(["readings_used", "messages_commands"].map(|count| &totals[count]), [10, 1], "{totals}");
 }
+
+#[test]
+fn subscriptions_of_an_earlier_configuration_are_told_and_can_be_forgotten() {
+    let (broker, state) = (Broker::start(), TempDir::new().unwrap());
+    let mut before = agent::start(agent::watching(&broker, "#", state.path()));
+    agent::stop(&mut before);
+    let watching = || agent::watching(&broker, "sensors/#", state.path());
+    let sensors = Client::connect(broker.port());
+    let publish = || {
+        sensors.publish("elsewhere/a", "1");
+        sensors.publish("sensors/a", "1");
+        sensors.settle();
+    };
+
+    let mut agent = agent::start(watching());
+    publish();
+    assert!(agent.line("an earlier configuration").contains("elsewhere/a"));
+    let watcher = Client::watch(broker.port(), agent::STATUS);
+    watcher.wait(agent::STATUS, |message| {
+        message.json()["problems"][0].as_str()?.contains("mqtt.persistent = false").then_some(())
+    });
+    agent::stop(&mut agent);
+
+    // As it says.
+    let mut once = watching();
+    once.env("BROOKLET_MQTT__PERSISTENT", "false");
+    agent::stop(&mut agent::start(once));
+    let mut agent = agent::start(watching());
+    publish();
+    watcher.forget();
+    watcher.wait_used(1);
+    let totals = agent::stop(&mut agent);
+    assert_eq!(["messages_unmapped", "readings_used"].map(|count| &totals[count]), [0, 1], "{totals}");
+}
