@@ -70,7 +70,7 @@ names! {
     Retained = "messages_retained",
     /// Brooklet's own messages, seen through a broad topic filter.
     Own = "messages_own",
-    /// Messages of no configured stream.
+    /// Messages of no configured stream: an earlier configuration subscribed to them, and the broker kept that.
     Unmapped = "messages_unmapped",
     /// QoS 1 messages given back to the broker because the queue stayed full; they come again.
     Returned = "messages_returned",
@@ -197,6 +197,8 @@ pub enum Problem {
     ClientId,
     /// A message that is too long comes again for ever.
     TooLong,
+    /// The broker remembers subscriptions that nobody made in this run.
+    OldSubscription,
 }
 
 /// Counters shared by all threads.

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use brooklet_core::message::Message;
 use tokio::sync::{Semaphore, mpsc};
+use tracing::warn;
 
 use crate::check::{Plan, StreamPlan};
 use crate::command::{Action, Command};
 use crate::decode::{MAX_TOPIC, Refusal};
-use crate::ledger::{Count, Ledger};
+use crate::ledger::{Count, Ledger, Problem};
 use crate::reading::{DeviceId, Name, RawMessage, Timestamp};
 use crate::source::mqtt::Ack;
 
@@ -231,6 +232,9 @@ impl Router {
                 return Self::done(message);
             }
             let Some(route) = self.route(&message.topic) else {
+                if self.ledger.get(Count::Unmapped) == 0 {
+                    self.unmapped(&message.topic);
+                }
                 return self.pass_over(message, Count::Unmapped);
             };
             (route.worker, Job::Message(message, route))
@@ -277,6 +281,15 @@ impl Router {
         heard.map_or_else(|| self.queues.worker(device), |route| route.worker)
     }
 
+    /// Nobody asked for this message in this run. Where an old filter overlaps a new one, brokers may even send messages
+    /// twice.
+    fn unmapped(&self, topic: &str) {
+        let problem = "the broker sends what only an earlier configuration subscribed to, and perhaps some messages twice; \
+                       start once with mqtt.persistent = false, which makes it forget, or set another mqtt.client_id";
+        warn!(topic, "{problem}");
+        self.ledger.problem(Problem::OldSubscription, problem.to_owned());
+    }
+
     fn pass_over(&self, message: RawMessage, count: Count) -> Delivery<'_> {
         self.ledger.add(count, 1);
         Self::done(message)
@@ -317,6 +330,8 @@ fn bytes(message: &RawMessage) -> u32 {
 }
 
 fn make_route(stream: &Arc<Stream>, topic: &str, queues: &Queues) -> Option<Route> {
+    // Some brokers let control characters through, and names stand in the log: nobody writes lines of it.
+    let topic = &*topic.replace(char::is_control, "_");
     let captures = stream.plan.topic.captures(topic)?;
     let own = topic.strip_prefix(stream.plan.topic.prefix()).unwrap_or(topic).trim_matches('/');
     let (device, bare_device, bare_channel) = match &stream.plan.device {
@@ -437,6 +452,15 @@ mod tests {
         assert!(jobs.try_recv().is_err());
         assert!(matches!(router.deliver(message("x".repeat(MAX_TOPIC), 1), false), Delivery::Done));
         assert!(jobs.try_recv().is_ok());
+    }
+
+    #[test]
+    fn no_name_breaks_a_line_of_the_log() {
+        let (mut router, mut jobs, _) = router("sensors/#", 100);
+        router.deliver(message("sensors/a\nERROR\u{1b}[2J/t\r".to_owned(), 1), false);
+        let Ok(Job::Message(_, route)) = jobs.try_recv() else { panic!("it has a route") };
+        assert_eq!((&*route.bare_device.0, &*route.bare_channel), ("a_ERROR_[2J", "t_"));
+        assert_eq!(&*route.device.0, "a_ERROR_[2J/t_");
     }
 
     #[test]

@@ -31,6 +31,7 @@ use crate::sink::mqtt::{MqttSink, OFFLINE};
 use crate::sink::outbox::Outbox;
 use crate::source::mqtt::MqttSource;
 use crate::source::serial::SerialSource;
+use crate::source::subscription::without_covered;
 use crate::status::StatusServer;
 use crate::store::{Call, Checkpoints, Chunk, Store};
 use crate::supervise::Pulses;
@@ -164,7 +165,7 @@ impl Agent {
         let filters = plan.streams.iter().map(|s| (s.topic.filter().to_owned(), s.qos));
         let source = MqttSource {
             options: ingress,
-            filters: filters.chain([(any_command, 1)]).collect(),
+            filters: without_covered(filters.chain([(any_command, 1)])),
             router: Router::new(streams, queues, commands, plan.gateway.max_channels, ledger.clone()),
             ledger: ledger.clone(),
             stop: stopping,

@@ -119,7 +119,7 @@ fn an_agent_that_starts_before_its_broker_finds_it() {
     agent::wait_ready(&agent, 1);
     let watcher = Client::watch(broker.port(), "brooklet/#");
     publish(&broker, 0..10);
-    watcher.wait_used(10);
+    assert_eq!(watcher.wait_used(10).get("disconnects"), 0, "no connection was lost");
     // What does not change is said once.
     let complaints = agent.lines("nothing listens there");
     assert!(complaints.len() <= 2, "once for each connection: {complaints:#?}");
@@ -238,4 +238,59 @@ fn what_the_broker_retains_is_no_new_reading() {
     let counts = watcher.wait_counts(|counts| counts.get("messages_own") > 2);
     assert_eq!(counts.get("readings"), 0, "nor is it after a restart: {counts:?}");
     agent::stop(&mut agent);
+}
+
+#[test]
+fn filters_that_overlap_bring_each_message_once() {
+    // As many brokers do: one message for each filter that matches.
+    let broker = Broker::start_as_shipped("allow_duplicate_messages true\n");
+    let state = TempDir::new().unwrap();
+    let mut command = agent::watching(&broker, "sensors/+/temp", state.path());
+    command.args(["--topic", "#"]);
+    let mut agent = agent::start(command);
+    let watcher = Client::watch(broker.port(), "brooklet/gw/cmd/#");
+    let sensors = Client::connect(broker.port());
+    for i in 0..10 {
+        sensors.publish("sensors/a/temp", i.to_string());
+    }
+    let command = "brooklet/gw/cmd/publish-model/1";
+    sensors.publish(command, r#"{"status":"init","device":"a","channel":"temp"}"#);
+    sensors.settle();
+    watcher.wait(command, |message| (message.json()["status"] != "init").then_some(()));
+    let totals = agent::stop(&mut agent);
+    assert_eq!(["readings_used", "messages_commands"].map(|count| &totals[count]), [10, 1], "{totals}");
+}
+
+#[test]
+fn subscriptions_of_an_earlier_configuration_are_told_and_can_be_forgotten() {
+    let (broker, state) = (Broker::start(), TempDir::new().unwrap());
+    let mut before = agent::start(agent::watching(&broker, "#", state.path()));
+    agent::stop(&mut before);
+    let watching = || agent::watching(&broker, "sensors/#", state.path());
+    let sensors = Client::connect(broker.port());
+    let publish = || {
+        sensors.publish("elsewhere/a", "1");
+        sensors.publish("sensors/a", "1");
+        sensors.settle();
+    };
+
+    let mut agent = agent::start(watching());
+    publish();
+    assert!(agent.line("an earlier configuration").contains("elsewhere/a"));
+    let watcher = Client::watch(broker.port(), agent::STATUS);
+    watcher.wait(agent::STATUS, |message| {
+        message.json()["problems"][0].as_str()?.contains("mqtt.persistent = false").then_some(())
+    });
+    agent::stop(&mut agent);
+
+    // As it says.
+    let mut once = watching();
+    once.env("BROOKLET_MQTT__PERSISTENT", "false");
+    agent::stop(&mut agent::start(once));
+    let mut agent = agent::start(watching());
+    publish();
+    watcher.forget();
+    watcher.wait_used(1);
+    let totals = agent::stop(&mut agent);
+    assert_eq!(["messages_unmapped", "readings_used"].map(|count| &totals[count]), [0, 1], "{totals}");
 }

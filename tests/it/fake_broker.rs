@@ -415,18 +415,31 @@ fn a_refused_subscription_is_told_and_asked_for_again_until_it_is_granted() {
     pair.broker.wait_status(PATIENCE, none).expect("no problem is left");
     assert_eq!(pair.agent.lines("the broker refuses this subscription").len(), 1, "said once");
 
-    // .. and if it never is, the status says so.
-    let never = || {
+    // Both of them, more than once: that is said once too.
+    let both = || {
         let mut steps = vec![accept(Version::V3)];
-        for _ in 0..100 {
+        for _ in 0..3 {
             steps
                 .extend([Read(kind::SUBSCRIBE), Reply(Box::new(|id| Version::V3.suback(id, &[0x80, 0x80])))]);
         }
+        steps.push(Serve);
+        steps
+    };
+    pair.broker.play(Script { side: Side::In, times: 1, steps: Box::new(both) });
+    pair.agent.nth_line("the broker grants the subscriptions that it refused", 2);
+    assert_eq!(pair.agent.lines("the broker refuses this subscription").len(), 3, "each once");
+
+    // .. and if it never is, the status says so, also where commands may come in.
+    let never = move || {
+        let grant_one = Reply(Box::new(|id| Version::V3.suback(id, &[0x80, 1])));
+        let mut steps = vec![accept(Version::V3), Read(kind::SUBSCRIBE), grant_one];
+        (0..100).for_each(|_| refuse(&mut steps));
         steps
     };
     pair.broker.play(Script { side: Side::In, times: 1, steps: Box::new(never) });
     let told = pair.broker.wait_status(PATIENCE, |status| {
         status["problems"][0].as_str().is_some_and(|text| text.contains("sensors/#"))
+            && status["broker"]["receiving"] == false
     });
     told.expect("the status tells the problem");
 }

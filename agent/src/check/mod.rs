@@ -28,7 +28,7 @@ pub(crate) use problem::nearest;
 pub use problem::{Problem, Problems};
 pub(crate) use resolve::no_level;
 pub use secret::Secret;
-pub use topic::{BadTopic, Captures, TopicPattern};
+pub use topic::{BadTopic, Captures, TopicPattern, covers};
 
 use crate::config::Config;
 use tree::{Env, Tree};

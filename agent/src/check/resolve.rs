@@ -10,12 +10,12 @@ use super::plan::{
     StreamPlan, TaskPlan,
 };
 use super::problem::did_you_mean;
-use super::topic::TopicPattern;
+use super::topic::{TopicPattern, covers};
 use super::tree::{Env, Path, Tree};
 use crate::config::{Channel, Config, Gateway, Learn, Payload, Serial, Stream, Task, Within};
 use crate::decode::{Decoder, Field, JsonPlan, MAX_FIELDS};
 use crate::device;
-use crate::router::QUEUE_BYTES;
+use crate::router::{OWN_PREFIX, QUEUE_BYTES};
 
 /// Resolves a configuration, reporting everything wrong; the plan counts only if nothing was.
 pub(super) fn plan(tree: &mut Tree, env: &Env, folder: &FilePath, config: &Config) -> Option<Plan> {
@@ -39,6 +39,7 @@ pub(super) fn plan(tree: &mut Tree, env: &Env, folder: &FilePath, config: &Confi
     let streams: Vec<_> = config.streams.iter().enumerate().map(|(i, one)| stream(tree, i, one)).collect();
     let serials: Vec<_> = config.serials.iter().enumerate().map(|(i, one)| serial(tree, i, one)).collect();
     apart(tree, config, &serials);
+    heard(tree, &streams);
     let mut tasks: Vec<_> =
         config.tasks.iter().enumerate().map(|(i, one)| task(tree, config, i, one)).collect();
     if tasks.is_empty() {
@@ -400,6 +401,25 @@ fn apart(tree: &mut Tree, config: &Config, serials: &[Option<SerialPlan>]) {
         if let Some(other) = before().find(same) {
             let why = format!("the device of the line `{}` has the same name", other.name);
             tree.report(&here.key(if named { "device" } else { "name" }), why, None);
+        }
+    }
+}
+
+/// A stream that no message can reach learns nothing, and nobody would notice: the first that matches a topic has it, and
+/// Brooklet does not learn what it says itself.
+fn heard(tree: &mut Tree, streams: &[Option<StreamPlan>]) {
+    for (i, stream) in streams.iter().enumerate() {
+        let Some(stream) = stream else { continue };
+        let (here, filter) = (Path::of("stream").index(i).key("topic"), stream.topic.filter());
+        if filter.starts_with(OWN_PREFIX) {
+            let why = format!("below `{OWN_PREFIX}` are Brooklet's own messages, which are not learnt");
+            tree.report(&here, why, Some("let the sensors publish elsewhere".into()));
+        }
+        let before = streams.iter().take(i).flatten();
+        if let Some(other) = before.into_iter().find(|other| covers(other.topic.filter(), filter)) {
+            let why =
+                format!("no message is left for it: the stream `{}` before it has them all", other.name);
+            tree.report(&here, why, Some("put the narrower topic first".into()));
         }
     }
 }

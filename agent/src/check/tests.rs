@@ -265,6 +265,21 @@ fn references_are_looked_up() {
 }
 
 #[test]
+fn a_stream_that_no_message_reaches_is_a_mistake() {
+    let streams = |topics: &[&str]| {
+        let stream = |(i, topic)| format!("[[stream]]\nname = 's{i}'\ntopic = '{topic}'\n");
+        let streams: String = topics.iter().enumerate().map(stream).collect();
+        format!("[mqtt]\nurl = 'mqtt://localhost'\n{streams}")
+    };
+    let told = problems_of(&streams(&["a/#", "a/{device}/t", "brooklet/sensors/#", "a/#"]));
+    assert_eq!(told.len(), 3, "{told:#?}");
+    assert!(told[0].contains("stream[1].topic: no message is left for it: the stream `s0`"), "{}", told[0]);
+    assert!(told[1].contains("stream[2].topic: below `brooklet/` are Brooklet's own"), "{}", told[1]);
+    assert!(told[2].contains("stream[3].topic: no message is left"), "{}", told[2]);
+    plan(&streams(&["a/{device}/t", "a/+/+", "+/b/#", "a/#", "#", "$SYS/#"]), &[]);
+}
+
+#[test]
 fn what_is_required_is_missed() {
     assert_eq!(
         problems_of("[gateway]\n"),

@@ -164,6 +164,25 @@ impl TopicPattern {
     }
 }
 
+/// True if the MQTT filter `wide` matches every topic that `narrow` matches.
+#[must_use]
+pub fn covers(wide: &str, narrow: &str) -> bool {
+    if narrow.starts_with('$') && wide.starts_with(['+', '#']) {
+        return false;
+    }
+    let mut theirs = narrow.split('/');
+    for own in wide.split('/') {
+        match (own, theirs.next()) {
+            ("#", _) => return true,
+            (_, None | Some("#")) => return false,
+            ("+", _) => {}
+            (own, their) if their == Some(own) => {}
+            _ => return false,
+        }
+    }
+    theirs.next().is_none()
+}
+
 /// A topic that matched, and what its wildcards stood for.
 #[derive(Clone, Copy, Debug)]
 pub struct Captures<'p, 't> {
@@ -269,6 +288,29 @@ mod tests {
             ("$SYS/#", "$SYS/uptime", true),
         ] {
             assert_eq!(matches(filter, topic), expected, "{filter} on {topic}");
+        }
+    }
+
+    #[test]
+    fn a_filter_covers_those_whose_topics_it_matches_all() {
+        for (wide, narrow, expected) in [
+            ("#", "a/+/b", true),
+            ("a/#", "a", true),
+            ("a/#", "a/#", true),
+            ("a/+/b", "a/+/b", true),
+            ("a/+", "a/b", true),
+            ("+/+", "/+", true),
+            ("+/#", "#", false),
+            ("a/+", "a/#", false),
+            ("a/b", "a/+", false),
+            ("a/+", "a/b/c", false),
+            ("a/b/c", "a/b", false),
+            ("a/+/c", "a/b/+", false),
+            ("#", "$SYS/#", false),
+            ("+/a", "$SYS/a", false),
+            ("$SYS/#", "$SYS/a", true),
+        ] {
+            assert_eq!(covers(wide, narrow), expected, "{wide} and {narrow}");
         }
     }
 

@@ -37,12 +37,17 @@ pub struct StatusArgs {
 impl StatusArgs {
     /// Where an agent may be, likeliest first.
     fn folders(&self) -> Result<Vec<PathBuf>, Problems> {
-        let plan = match (&self.state_dir, &self.config) {
-            (Some(folder), _) => return Ok(vec![folder.clone()]),
-            (None, Some(config)) => return Ok(vec![check::load(config)?.gateway.state_dir]),
-            (None, None) => check::zero_config(None, &[])?,
+        if let Some(folder) = &self.state_dir {
+            return Ok(vec![folder.clone()]);
+        }
+        let usual = check::zero_config(None, &[])?.gateway.state_dir;
+        let folder = match &self.config {
+            Some(config) => check::load(config)?.gateway.state_dir,
+            None => usual.clone(),
         };
-        Ok(vec![plan.gateway.state_dir, SERVICE.into()])
+        // Where no folder is set, a service has another one than the person who asks.
+        let service = (folder == usual).then(|| SERVICE.into());
+        Ok([folder].into_iter().chain(service).collect())
     }
 }
 
@@ -211,6 +216,7 @@ fn clipped(line: &str) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
 mod tests {
     use std::sync::Arc;
 
@@ -247,6 +253,20 @@ mod tests {
             assert!(table.contains(part), "{part:?} is not in\n{table}");
         }
         assert!(table.lines().all(|line| line.chars().count() <= WIDTH), "{table}");
+    }
+
+    #[test]
+    fn a_service_is_found_by_a_configuration_that_sets_no_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let folders = |gateway: &str| {
+            let config = folder.path().join("brooklet.toml");
+            let text =
+                format!("{gateway}[mqtt]\nurl = 'mqtt://localhost'\n[[stream]]\nname = 'a'\ntopic = 'a/#'\n");
+            std::fs::write(&config, text).unwrap();
+            StatusArgs { config: Some(config), state_dir: None, json: false }.folders().unwrap()
+        };
+        assert_eq!(folders("").last().unwrap(), Path::new(SERVICE));
+        assert_eq!(folders("[gateway]\nstate_dir = '/x'\n"), [Path::new("/x")]);
     }
 
     #[test]

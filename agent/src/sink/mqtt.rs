@@ -188,7 +188,11 @@ impl Pump {
         self.outbox.repeat_firing(&self.ledger);
     }
 
+    /// Nothing while the broker is away: what waited for it would be old news, told one after the other.
     fn health(&mut self) {
+        if self.client.is_none() {
+            return;
+        }
         self.push(json(self.topics.status(), &self.health.report(), true, Priority::State));
     }
 
@@ -274,5 +278,29 @@ impl Pump {
             let outcome = acknowledged(&mut self.in_flight).await;
             self.acknowledged(outcome);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_the_agent_was_while_the_broker_was_away_is_not_told_later() {
+        let ledger = Arc::new(Ledger::default());
+        let mut pump = Pump {
+            client: None,
+            topics: Topics::new("gw"),
+            ledger: ledger.clone(),
+            health: Arc::new(Health::new("gw", ledger)),
+            longest: 1 << 20,
+            outbox: Arc::new(Outbox::new(1 << 20, 1 << 20)),
+            in_flight: VecDeque::new(),
+            progress: Instant::now(),
+            patience: Duration::from_secs(1),
+            stalled: Arc::default(),
+        };
+        (0..100).for_each(|_| pump.health());
+        assert_eq!(pump.left(), 0);
     }
 }

@@ -4,4 +4,4 @@ pub mod mqtt;
 pub mod replay;
 pub mod serial;
 pub mod simulate;
-mod subscription;
+pub(crate) mod subscription;

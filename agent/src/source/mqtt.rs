@@ -157,8 +157,8 @@ impl MqttSource {
                 Ok(Event::Nothing) => {}
                 Err(failure) => {
                     if !*self.stop.borrow() {
-                        // Counted before it is told: who reads of it can rely on the count.
-                        self.ledger.add(Count::Disconnects, 1);
+                        // Counted before it is told: who reads of it can rely on the count. An attempt is no connection.
+                        self.ledger.add(Count::Disconnects, u64::from(window.connected_for().is_some()));
                         self.complain(&failure, last_complaint);
                     }
                     return End::Failed(failure.kind);

@@ -8,11 +8,34 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{error, info};
 
+use crate::check::covers;
 use crate::ledger::{Count, Gauge, Ledger, Problem};
 use crate::mqtt::{Backoff, Client, STEADY};
+use crate::router::OWN_PREFIX;
 
 /// A filter and its quality of service.
 pub(crate) type Filter = (String, u8);
+
+/// What to subscribe to so that no two filters bring one message: brokers may send it once for each of them, and a reading
+/// without a time of its own would be learnt twice. Filters that overlap only in part are left as they are.
+pub(crate) fn without_covered(wanted: impl IntoIterator<Item = Filter>) -> Arc<[Filter]> {
+    let mut least: Vec<Filter> = Vec::new();
+    for (filter, mut qos) in wanted {
+        if let Some((_, other)) = least.iter_mut().find(|(wide, _)| covers(wide, &filter)) {
+            *other = qos.max(*other);
+            continue;
+        }
+        least.retain(|(narrow, other)| {
+            let is_covered = covers(&filter, narrow);
+            if is_covered {
+                qos = qos.max(*other);
+            }
+            !is_covered
+        });
+        least.push((filter, qos));
+    }
+    least.into()
+}
 
 /// The subscriptions of one connection.
 #[derive(Debug)]
@@ -30,8 +53,8 @@ pub(super) struct Subscription {
 enum Phase {
     /// Nothing was asked for yet, or all of it was granted.
     Idle,
-    /// The broker owes an answer, before `until`.
-    Asked { which: Vec<usize>, until: Instant },
+    /// The broker owes an answer, before `until`; `again`: it refused these before.
+    Asked { which: Vec<usize>, again: bool, until: Instant },
     /// These were refused.
     Refused(Vec<usize>),
 }
@@ -48,39 +71,46 @@ impl Subscription {
 
     /// Asks for everything: a session may have been kept without its subscriptions.
     pub(super) fn begin(&self) {
-        self.ask((0..self.filters.len()).collect());
+        self.ask((0..self.filters.len()).collect(), false);
     }
 
     /// Should there be no room for the question, then there is no answer in time either.
-    fn ask(&self, which: Vec<usize>) {
+    fn ask(&self, which: Vec<usize>, again: bool) {
         self.client.subscribe(which.iter().filter_map(|filter| self.filters.get(*filter)));
-        self.phase.send_replace(Phase::Asked { which, until: Instant::now() + self.patience });
+        self.phase.send_replace(Phase::Asked {
+            which,
+            again,
+            until: Instant::now() + self.patience,
+        });
     }
 
     /// The broker answered: for each filter that was asked for why it is refused, `None` if it is not.
     pub(super) fn answered(&self, refusals: Vec<Option<String>>) {
-        let Phase::Asked { which, .. } = self.phase.send_replace(Phase::Idle) else { return };
-        let first = which.len() == self.filters.len();
+        let Phase::Asked { which, again, .. } = self.phase.send_replace(Phase::Idle) else { return };
         let mut refused = Vec::new();
         let mut named = Vec::new();
         for (place, why) in which.into_iter().zip(refusals) {
             if let (Some(why), Some((filter, _))) = (why, self.filters.get(place)) {
-                if first {
+                if !again {
                     error!(filter, why, "the broker refuses this subscription; check its access rules");
                 }
                 named.push(format!("{filter} ({why})"));
                 refused.push(place);
             }
         }
-        if first {
+        if !again {
             self.ledger.add(Count::Subscribed, 1);
             info!(filters = self.filters.len() - refused.len(), "subscribed");
         }
-        if refused.len() < self.filters.len() {
+        // Commands alone are no readings, unless these come from elsewhere.
+        let of_readings = |filter: &Filter| !filter.0.starts_with(OWN_PREFIX);
+        let any = self.filters.iter().any(of_readings);
+        let granted = |(place, filter)| !refused.contains(&place) && (!any || of_readings(filter));
+        if self.filters.iter().enumerate().any(granted) {
             self.ledger.set(Gauge::Receiving, 1);
         }
         if refused.is_empty() {
-            if !first {
+            if again {
                 info!("the broker grants the subscriptions that it refused");
             }
             self.ledger.solved(Problem::Subscription);
@@ -116,9 +146,26 @@ impl Subscription {
                 },
                 Phase::Refused(which) => {
                     tokio::time::sleep(backoff.next()).await;
-                    self.ask(which);
+                    self.ask(which, true);
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_another_filter_brings_is_not_asked_for_again() {
+        let filter = |text: &str, qos| (text.to_owned(), qos);
+        let least = |wanted: &[(&str, u8)]| {
+            without_covered(wanted.iter().map(|(text, qos)| filter(text, *qos))).to_vec()
+        };
+        assert_eq!(least(&[("#", 0), ("brooklet/gw/cmd/+/+", 1)]), [filter("#", 1)]);
+        assert_eq!(least(&[("a/+/t", 1), ("b", 0), ("a/#", 0)]), [filter("b", 0), filter("a/#", 1)]);
+        let apart = [filter("a/+/c", 1), filter("a/b/+", 0), filter("$SYS/#", 0)];
+        assert_eq!(least(&[("a/+/c", 1), ("a/b/+", 0), ("$SYS/#", 0), ("a/b/c", 0)]), apart);
     }
 }
