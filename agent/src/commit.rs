@@ -352,7 +352,8 @@ impl Committer {
 
     /// Enough for one commit.
     pub(crate) fn is_full(&self) -> bool {
-        self.waiting.jobs.len() >= 2 * MANY_JOBS
+        let bytes = if let Log::On(journal) = &self.log { journal.waiting() } else { 0 };
+        self.waiting.jobs.len() >= 2 * MANY_JOBS || bytes >= 4 * MANY_BYTES
     }
 
     /// The last commit; nothing is taken any more.

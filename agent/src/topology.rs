@@ -289,19 +289,34 @@ async fn work(
             }
             _ = moment.tick(), if worker.is_waiting() || worker.is_degraded() => worker.tick(Timestamp::now(), &mut findings),
         }
-        for job in &taken {
-            worker.handle(job, &mut findings);
+        let mut jobs_left = taken.drain(..).peekable();
+        let mut done = Vec::with_capacity(jobs_left.len());
+        loop {
+            if let Some(job) = jobs_left.next() {
+                worker.handle(&job, &mut findings);
+                done.push(job);
+            }
+            // One message may have thousands of readings.
+            if jobs_left.peek().is_some() && !worker.has_many_entries() {
+                continue;
+            }
+            let batch = Batch {
+                entries: worker.take_entries(),
+                records: worker.told(&findings),
+                findings: std::mem::take(&mut findings),
+                jobs: std::mem::take(&mut done),
+            };
+            if !batch.is_empty() {
+                // The commit lives as long as workers do.
+                let _ = batches.send(Request::Commit(batch)).await;
+            }
+            if jobs_left.peek().is_none() {
+                break;
+            }
+            // This thread shows its pulse between batches only.
+            tokio::task::yield_now().await;
         }
-        let batch = Batch {
-            entries: worker.take_entries(),
-            records: worker.told(&findings),
-            findings: std::mem::take(&mut findings),
-            jobs: std::mem::replace(&mut taken, Vec::with_capacity(BATCH)),
-        };
-        if !batch.is_empty() {
-            // The commit lives as long as workers do.
-            let _ = batches.send(Request::Commit(batch)).await;
-        }
+        drop(jobs_left);
         if worker.has_suspended() {
             // What they did before must be on disk.
             let (answer, done) = oneshot::channel();

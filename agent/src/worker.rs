@@ -31,6 +31,9 @@ use crate::store::{Call, Record, Restored};
 /// A channel whose learner panicked so often rests until the agent is started anew.
 const MOST_PANICS: u32 = 3;
 
+/// So many steps are not made to wait for others: a few hundred kilobytes.
+const MANY_ENTRIES: usize = 2048;
+
 /// What a worker has to say.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Finding {
@@ -470,6 +473,11 @@ impl Worker {
                 self.replay(entry, findings);
             }
         });
+    }
+
+    /// What changed channels takes so much memory that it should be taken.
+    pub(crate) fn has_many_entries(&self) -> bool {
+        self.entries.as_ref().is_some_and(|entries| entries.len() >= MANY_ENTRIES)
     }
 
     /// What changed channels since the last call.
