@@ -77,11 +77,7 @@ impl Subscription {
     /// Should there be no room for the question, then there is no answer in time either.
     fn ask(&self, which: Vec<usize>, again: bool) {
         self.client.subscribe(which.iter().filter_map(|filter| self.filters.get(*filter)));
-        self.phase.send_replace(Phase::Asked {
-            which,
-            again,
-            until: Instant::now() + self.patience,
-        });
+        self.phase.send_replace(Phase::Asked { which, again, until: Instant::now() + self.patience });
     }
 
     /// The broker answered: for each filter that was asked for why it is refused, `None` if it is not.
