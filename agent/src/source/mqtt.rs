@@ -50,6 +50,15 @@ pub(crate) struct MqttSource {
     pub(crate) stop: watch::Receiver<bool>,
 }
 
+/// What the broker keeps for this client.
+#[derive(Default)]
+struct Session {
+    /// It should have one: there was a connection before.
+    is_kept: bool,
+    /// It had forgotten it when the last connection began.
+    is_lost: bool,
+}
+
 impl MqttSource {
     /// Runs until told to stop; then lets the workers finish what they have, acknowledges it and disconnects.
     pub(crate) async fn run(mut self) {
@@ -57,7 +66,7 @@ impl MqttSource {
         let mut backoff = Backoff::new();
         let mut last_complaint = String::new();
         let mut cut_short = 0;
-        let mut had_session = false;
+        let mut session = Session::default();
         self.options.acknowledge_by_hand();
         let patience = self.options.keep_alive() * 2;
         loop {
@@ -68,7 +77,7 @@ impl MqttSource {
                 Subscription::new(client.clone(), self.filters.clone(), patience, self.ledger.clone());
             let stopped = stopped(self.stop.clone(), client, window.clone());
             let end = tokio::select! {
-                end = self.connection(connection, &window, &subscription, &mut had_session, &mut last_complaint) => end,
+                end = self.connection(connection, &window, &subscription, &mut session, &mut last_complaint) => end,
                 () = subscription.keep() => {
                     self.ledger.add(Count::Disconnects, 1);
                     warn!("the broker does not answer the subscription: dropping the link");
@@ -85,7 +94,8 @@ impl MqttSource {
                 backoff.reset();
                 cut_short = 0;
             } else if lived.is_some() && matches!(end, End::Failed(Kind::Cut)) {
-                cut_short += 1;
+                // A broker that forgot the session was started anew: nobody took it over.
+                cut_short = if session.is_lost { 0 } else { cut_short + 1 };
             }
             self.ledger.set(Gauge::Receiving, 0);
             let pause = if cut_short >= CUT_SHORT { self.contested() } else { backoff.next() };
@@ -124,7 +134,7 @@ impl MqttSource {
         mut connection: Connection,
         window: &Arc<AckWindow>,
         subscription: &Subscription,
-        had_session: &mut bool,
+        session: &mut Session,
         last_complaint: &mut String,
     ) -> End {
         loop {
@@ -133,11 +143,12 @@ impl MqttSource {
             match event {
                 Ok(Event::Connected { session_present, .. }) => {
                     info!(session_present, "connected to the broker");
-                    if *had_session && !session_present {
+                    session.is_lost = session.is_kept && !session_present;
+                    if session.is_lost {
                         self.ledger.add(Count::SessionsLost, 1);
                         warn!("the broker has forgotten this client: messages may have been lost meanwhile");
                     }
-                    *had_session = self.options.is_kept();
+                    session.is_kept = self.options.is_kept();
                     last_complaint.clear();
                     window.connected();
                     subscription.begin();
