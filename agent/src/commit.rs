@@ -16,16 +16,16 @@ use tracing::{error, info, warn};
 
 use crate::ledger::{Count, Ledger};
 use crate::link::Way;
-use crate::router::Job;
 use crate::sink::compose::{Composed, Composer};
 use crate::sink::outbox::{Outbox, Outgoing, Priority};
+use crate::source::mqtt::Ack;
 use crate::store::journal::{Entry, Journal};
 use crate::store::told::{Change, Message, Told};
 use crate::store::{Disk, Record, Vitals};
 use crate::worker::Finding;
 
 /// So many messages are not made to wait for others.
-const MANY_JOBS: usize = 2048;
+const MANY_ACKS: usize = 2048;
 /// So many bytes of the journal.
 const MANY_BYTES: usize = 256 << 10;
 /// Between two attempts to use a disk that failed.
@@ -45,12 +45,12 @@ pub(crate) struct Batch {
     /// The channels that tell something, as they are now.
     pub(crate) records: Vec<Record>,
     /// To be acknowledged at the end.
-    pub(crate) jobs: Vec<Job>,
+    pub(crate) acks: Vec<Ack>,
 }
 
 impl Batch {
     pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty() && self.findings.is_empty() && self.jobs.is_empty()
+        self.entries.is_empty() && self.findings.is_empty() && self.acks.is_empty()
     }
 
     fn is_urgent(&self) -> bool {
@@ -100,7 +100,7 @@ struct Waiting {
     urgent: bool,
     findings: Vec<Finding>,
     records: Vec<Record>,
-    jobs: Vec<Job>,
+    acks: Vec<Ack>,
 }
 
 /// What a [`Committer`] is made of.
@@ -185,7 +185,7 @@ impl Committer {
             }
         }
         self.waiting.records.extend(batch.records);
-        self.waiting.jobs.extend(batch.jobs);
+        self.waiting.acks.extend(batch.acks);
     }
 
     /// When there is something to do, if nothing comes in.
@@ -193,7 +193,7 @@ impl Committer {
         let group = self.waiting.since.map(|since| {
             let bytes = if let Log::On(journal) = &self.log { journal.waiting() } else { 0 };
             // Without bytes for the journal there is nothing to wait for.
-            let now = bytes == 0 || bytes >= MANY_BYTES || self.waiting.jobs.len() >= MANY_JOBS;
+            let now = bytes == 0 || bytes >= MANY_BYTES || self.waiting.acks.len() >= MANY_ACKS;
             if now || self.waiting.urgent { since } else { since + self.sync_every }
         });
         let journal = match &self.log {
@@ -215,7 +215,7 @@ impl Committer {
         {
             self.lose_journal(&error, now);
         }
-        let Waiting { findings, records, jobs, .. } = std::mem::take(&mut self.waiting);
+        let Waiting { findings, records, acks, .. } = std::mem::take(&mut self.waiting);
         let mut composed = Composed::default();
         for finding in findings {
             self.composer.compose(finding, now, &mut composed);
@@ -238,7 +238,7 @@ impl Committer {
         }
         self.write(now);
         self.outbox.push(composed.messages, &self.ledger);
-        jobs.into_iter().for_each(Job::done);
+        acks.into_iter().for_each(Ack::done);
         let (messages, bytes) = self.outbox.size();
         self.vitals.set_outbox(messages, bytes);
         let is_over = self.outbox.is_idle() && !self.composer.storm.is_raging();
@@ -353,7 +353,7 @@ impl Committer {
     /// Enough for one commit.
     pub(crate) fn is_full(&self) -> bool {
         let bytes = if let Log::On(journal) = &self.log { journal.waiting() } else { 0 };
-        self.waiting.jobs.len() >= 2 * MANY_JOBS || bytes >= 4 * MANY_BYTES
+        self.waiting.acks.len() >= 2 * MANY_ACKS || bytes >= 4 * MANY_BYTES
     }
 
     /// The last commit; nothing is taken any more.

@@ -73,10 +73,12 @@ pub enum Job {
 }
 
 impl Job {
-    /// It is done.
-    pub(crate) fn done(self) {
-        if let Self::Message(RawMessage { ack: Some(ack), .. }, _) | Self::Command(_, Some(ack)) = self {
-            ack.done();
+    /// What is left of it once it is handled: how to say that it was.
+    pub(crate) fn into_ack(self) -> Option<Ack> {
+        match self {
+            Self::Message(message, _) => message.ack,
+            Self::Command(_, ack) => ack,
+            Self::Line(_) => None,
         }
     }
 }

@@ -290,11 +290,11 @@ async fn work(
             _ = moment.tick(), if worker.is_waiting() || worker.is_degraded() => worker.tick(Timestamp::now(), &mut findings),
         }
         let mut jobs_left = taken.drain(..).peekable();
-        let mut done = Vec::with_capacity(jobs_left.len());
+        let mut acks = Vec::new();
         loop {
             if let Some(job) = jobs_left.next() {
                 worker.handle(&job, &mut findings);
-                done.push(job);
+                acks.extend(job.into_ack());
             }
             // One message may have thousands of readings.
             if jobs_left.peek().is_some() && !worker.has_many_entries() {
@@ -304,7 +304,7 @@ async fn work(
                 entries: worker.take_entries(),
                 records: worker.told(&findings),
                 findings: std::mem::take(&mut findings),
-                jobs: std::mem::take(&mut done),
+                acks: std::mem::take(&mut acks),
             };
             if !batch.is_empty() {
                 // The commit lives as long as workers do.

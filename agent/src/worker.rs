@@ -94,6 +94,8 @@ pub struct Worker {
     plan: Arc<Plan>,
     ledger: Arc<Ledger>,
     clock: Arc<Clock>,
+    /// When it was asked last, and what it said.
+    clock_asked: (Timestamp, bool),
     restored: Arc<Restored>,
     devices: HashMap<Name, Device>,
     /// Devices that run Brooklet themselves.
@@ -145,6 +147,7 @@ impl Worker {
             plan,
             ledger,
             clock,
+            clock_asked: (Timestamp(i64::MIN), false),
             restored,
             devices: HashMap::new(),
             links: HashMap::new(),
@@ -732,6 +735,14 @@ impl Worker {
         self.overload.level() != Level::Normal
     }
 
+    /// Whether the clock is set: asked once for all that came in at the same millisecond.
+    fn is_clock_set(&mut self, now: Timestamp) -> bool {
+        if self.clock_asked.0 != now {
+            self.clock_asked = (now, self.clock.is_set());
+        }
+        self.clock_asked.1
+    }
+
     /// One reading; why it is not learnt, if it is not.
     fn learn(
         &mut self,
@@ -748,7 +759,7 @@ impl Worker {
         if let Err(count) = self.make_sure(from, channel) {
             return Some(count);
         }
-        let (arrived, set) = (from.received, self.clock.is_set());
+        let (arrived, set) = (from.received, self.is_clock_set(from.received));
         let when = match time {
             Some(at) => When::own(at, arrived, set),
             None if set => When::Arrived(arrived),

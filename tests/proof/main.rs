@@ -226,13 +226,13 @@ fn main() -> ExitCode {
     let (alone, together): (Vec<_>, Vec<_>) =
         all.into_iter().filter(wanted).partition(|scenario| scenario.alone);
     let bars = MultiProgress::new();
-    // Those that wait more than they work run side by side.
-    let mut found = thread::scope(|scope| {
+    // First those that want the machine for themselves; then, side by side, those that wait more than they work.
+    let mut found: Vec<_> = alone.into_iter().map(|scenario| run(scenario, &bars)).collect();
+    found.extend(thread::scope(|scope| {
         let running: Vec<_> =
             together.into_iter().map(|scenario| scope.spawn(|| run(scenario, &bars))).collect();
         running.into_iter().filter_map(|one| one.join().ok()).collect::<Vec<_>>()
-    });
-    found.extend(alone.into_iter().map(|scenario| run(scenario, &bars)));
+    }));
     if found.is_empty() {
         eprintln!("no scenario of that name; there are: {}", names.join(", "));
         return ExitCode::from(2);

@@ -145,7 +145,7 @@ fn live(disk: &Simulated, plan: &Arc<Plan>, rng: &mut Rng, world: &mut World) ->
             _ => None,
         });
         let news: Vec<_> = news.collect();
-        state.committer.take(Batch { entries, findings, records, jobs: Vec::new() }, now);
+        state.committer.take(Batch { entries, findings, records, acks: Vec::new() }, now);
         state.committer.commit(now);
         if disk.is_off() {
             return false;
