@@ -124,11 +124,12 @@ fn scenarios(long: bool, journal: Durability) -> Vec<Scenario> {
             Box::new(move |bar| wear::written(seconds, durability, bar)),
         );
     }
-    let messages = pick(200_000, 2_000_000) as u64;
+    // As many again to warm up.
+    let messages = pick(200_000, 2 * 2_000_000) as u64;
     add(
         "soak",
         true,
-        "ten thousand channels of five thousand machines, with a checkpoint every ten seconds".to_owned(),
+        "ten thousand channels of five thousand machines, with a checkpoint every three seconds".to_owned(),
         Box::new(move |bar| memory::soak(messages, long, Durability::Checkpoint, bar)),
     );
     let ids = pick(100_000, 1_000_000) as u64;
@@ -139,7 +140,7 @@ fn scenarios(long: bool, journal: Durability) -> Vec<Scenario> {
         Box::new(move |bar| memory::names(ids, Durability::Checkpoint, bar)),
     );
     for (qos, name) in [(0, "throughput-qos0"), (1, "throughput-qos1")] {
-        let (messages, rounds) = (pick(150_000, 600_000), pick(3, 9));
+        let (messages, rounds) = (pick(150_000, 600_000), pick(3, 5));
         add(
             name,
             true,
@@ -152,7 +153,7 @@ fn scenarios(long: bool, journal: Durability) -> Vec<Scenario> {
     }
     for (durability, name) in Durability::BOTH.into_iter().zip(["latency-checkpoint", "latency-journal"]) {
         let durability = if durability == Durability::Journal { journal } else { durability };
-        let devices = pick(150, 600);
+        let devices = pick(150, 400);
         add(
             name,
             true,
