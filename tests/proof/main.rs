@@ -129,7 +129,7 @@ fn scenarios(long: bool, journal: Durability) -> Vec<Scenario> {
     add(
         "soak",
         true,
-        "ten thousand channels of five thousand machines, with a checkpoint every three seconds".to_owned(),
+        "ten thousand channels of five thousand machines, with a checkpoint on the way".to_owned(),
         Box::new(move |bar| memory::soak(messages, long, Durability::Checkpoint, bar)),
     );
     let ids = pick(100_000, 1_000_000) as u64;
