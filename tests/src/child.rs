@@ -103,6 +103,15 @@ impl Child {
         self.of_status("VmRSS:")
     }
 
+    /// What of it is its own: not its program, whose pages come in as they are first used, in KiB.
+    ///
+    /// # Panics
+    /// If there is no such process any more.
+    #[must_use]
+    pub fn own_memory(&self) -> u64 {
+        self.of_status("RssAnon:")
+    }
+
     /// The most memory that it ever had, in KiB.
     ///
     /// # Panics
