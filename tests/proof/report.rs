@@ -107,10 +107,10 @@ impl Findings {
     /// The page; `pictures` is where they lie, seen from it.
     pub(crate) fn page(&self, pictures: &str) -> String {
         let mut text = String::from(
-            "# What is promised, and what was measured\n\nWritten by `./tests/prove --long --write`: the release build of \
+            "# What is promised, and what was measured\n\nWritten by `./tests/prove --write` (`--long` beside it for the counts of the promises): the release build of \
              the agent, a real mosquitto on this machine's loopback with the settings of \
-             [deploy-raspberry-pi.md](deploy-raspberry-pi.md) (but open to everyone on the machine), real kills. The short \
-             form, `./tests/prove`, is a part of `./tests/run` and fails where a promise does not hold.\n\n",
+             [deploy-raspberry-pi.md](deploy-raspberry-pi.md) (but open to everyone on the machine), real kills. It \
+             fails where a promise does not hold; without the measures of speed it is a part of `./tests/run`.\n\n",
         );
         for (what, is) in &self.about {
             let _ = writeln!(text, "- {what}: {is}");
