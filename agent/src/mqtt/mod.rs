@@ -1,5 +1,5 @@
 //! What the two connections share: how to connect, what can happen on a connection, and how long to wait before the next.
-//! [`library`] alone names the client library; source and sink see these types.
+//! `library` alone names the client library; source and sink see these types.
 
 mod library;
 
