@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+pub(crate) use brooklet::cli::grouped;
 use serde_json::{Value, json};
 
 /// One figure, and what was promised of it.
@@ -127,19 +128,6 @@ impl Findings {
         }
         text
     }
-}
-
-/// With groups of three.
-pub(crate) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 const WIDTH: f64 = 720.0;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::exit;
+use super::{exit, grouped};
 use crate::check::{self, Learn, Plan};
 
 /// What `firmware-examples/measure` found: learner, core, then [`Figures`].
@@ -311,19 +311,6 @@ fn unknown(learner: &str) -> String {
         |meant| format!("did you mean `{meant}`?"),
     );
     format!("no learner `{learner}`; {help}")
-}
-
-/// With groups of three.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// No more digits than mean anything.

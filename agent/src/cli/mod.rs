@@ -21,3 +21,17 @@ pub mod exit {
     /// The configuration is wrong.
     pub const CONFIG: u8 = 78;
 }
+
+/// A number as people read it: `1,234,567`.
+#[must_use]
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}

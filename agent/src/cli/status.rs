@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use serde_json::Value;
 
-use super::exit;
+use super::{exit, grouped};
 use crate::check::{self, Problems};
 use crate::health::Report;
 use crate::status::ask;
@@ -183,19 +183,6 @@ fn shown(key: &str, value: &Value) -> Option<String> {
         (Value::Bool(yes), None) => Some(if *yes { "yes" } else { "no" }.to_owned()),
         _ => None,
     }
-}
-
-/// `1,234,567`
-fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// The two largest units of a duration.

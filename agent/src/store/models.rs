@@ -172,21 +172,18 @@ pub(crate) struct Round {
 impl Round {
     /// Adds channels.
     pub(crate) fn save(&mut self, records: &[Record]) -> io::Result<()> {
-        let write = || -> Result<(), redb::Error> {
-            let mut models = self.transaction.open_table(MODELS)?;
-            for record in records {
-                models.insert(record.key().as_str(), record::encode(&record.saved).as_slice())?;
-            }
-            Ok(())
-        };
-        guarded(write)?.map_err(failed)
+        self.insert(MODELS, records)
     }
 
     /// Adds records that this version could not use.
     pub(crate) fn set_aside(&mut self, refused: &[Record]) -> io::Result<()> {
+        self.insert(REFUSED, refused)
+    }
+
+    fn insert(&mut self, table: TableDefinition<'_, &str, &[u8]>, records: &[Record]) -> io::Result<()> {
         let write = || -> Result<(), redb::Error> {
-            let mut table = self.transaction.open_table(REFUSED)?;
-            for record in refused {
+            let mut table = self.transaction.open_table(table)?;
+            for record in records {
                 table.insert(record.key().as_str(), record::encode(&record.saved).as_slice())?;
             }
             Ok(())

@@ -259,17 +259,9 @@ pub(super) fn plural(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
-/// A count with commas between thousands.
+/// A count with commas between thousands; 0 for what is none.
 fn grouped(value: f64) -> String {
-    let digits = format!("{:.0}", if value.is_finite() { value.max(0.0) } else { 0.0 });
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    crate::cli::grouped(value.round() as u64)
 }
 
 #[cfg(test)]
