@@ -156,19 +156,28 @@ fn mosquitto() -> PathBuf {
     found.expect("mosquitto is not installed; these tests need it: apt-get install mosquitto")
 }
 
-/// A port that nobody has. Below the range from which the system takes the ports of outgoing connections: none of
-/// those can take it while a broker is away, and a client that tries it cannot be connected to itself.
+/// A port that nobody has, for a program that listens itself.
 ///
 /// # Panics
 /// If there is none.
 #[must_use]
 pub fn free_port() -> u16 {
+    listener().local_addr().expect("its address").port()
+}
+
+/// A listener on a port that nobody has. Below the range from which the system takes the ports of outgoing
+/// connections: none of those can take it while a broker is away, and a client that tries it cannot be connected to
+/// itself.
+///
+/// # Panics
+/// If there is none.
+#[must_use]
+pub fn listener() -> TcpListener {
     const FIRST: u16 = 20_000;
     const COUNT: u16 = 12_000;
     static NEXT: AtomicU16 = AtomicU16::new(0);
     // Processes that run at the same time begin at different places.
     let start = u16::try_from(std::process::id().wrapping_mul(97) % u32::from(COUNT)).unwrap_or(0);
     let candidate = || FIRST + (start + NEXT.fetch_add(1, Ordering::Relaxed) % COUNT) % COUNT;
-    let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
-    (0..COUNT).map(|_| candidate()).find(free).expect("a free port")
+    (0..COUNT).find_map(|_| TcpListener::bind(("127.0.0.1", candidate())).ok()).expect("a free port")
 }

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -210,7 +210,8 @@ impl FakeBroker {
     /// If it cannot listen.
     #[must_use]
     pub fn start(version: Version) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", crate::broker::free_port())).expect("a port");
+        // Not let go in between: a process that is being started elsewhere holds a copy until it runs.
+        let listener = crate::broker::listener();
         let port = listener.local_addr().expect("its address").port();
         let shared = Arc::new(Shared::default());
         let weak = Arc::downgrade(&shared);
