@@ -139,8 +139,20 @@ pub fn write_passwords(file: &Path, user: &str, password: &str) {
 }
 
 fn launch(folder: &Path, port: u16) -> Child {
-    let child =
-        Child::spawn("mosquitto", Command::new(mosquitto()).arg("-c").arg(folder.join("mosquitto.conf")));
+    let config = folder.join("mosquitto.conf");
+    let mut child = Child::spawn("mosquitto", Command::new(mosquitto()).arg("-c").arg(&config));
+    // Whoever looked for a port held it for a moment, and so does each process that was being started at that moment,
+    // until it runs.
+    for _ in 0..20 {
+        let taken = |line: &String| {
+            (line.contains(READY) || line.contains("in use")).then(|| line.contains("in use"))
+        };
+        if child.log().wait(0, PATIENCE, taken) != Some(true) {
+            break;
+        }
+        child.wait(PATIENCE);
+        child = Child::spawn("mosquitto", Command::new(mosquitto()).arg("-c").arg(&config));
+    }
     child.line(READY);
     // It says so a moment before it is: a signal to stop that comes in between is lost. Whom it lets in, it serves.
     drop(TcpStream::connect(("127.0.0.1", port)).expect("mosquitto listens"));
