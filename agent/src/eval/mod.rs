@@ -1,6 +1,11 @@
 //! Recordings through the detector, exactly as live readings go through it, and what that is worth on labelled ones.
 
+pub mod curves;
+pub mod labels;
+pub mod metrics;
 pub mod nab;
+pub mod nab_results;
+pub mod play;
 
 use std::sync::Arc;
 
@@ -122,10 +127,17 @@ impl Run {
         timed: bool,
         settings: &Arc<ChannelSettings>,
     ) -> Option<Self> {
-        let limits = Limits { max_lateness: Self::MAX_LATENESS, ..settings.limits };
-        let settings = Arc::new(ChannelSettings { limits, ..ChannelSettings::clone(settings) });
-        let lane = |name: &String| {
-            let channel = Channel::new(ChannelId(name.as_str().into()), settings.clone())?;
+        let channels: Vec<_> = channels.iter().map(|name| (name.as_str(), settings)).collect();
+        Self::with(device, &channels, timed)
+    }
+
+    /// A run over channels with settings of their own.
+    #[must_use]
+    pub fn with(device: &str, channels: &[(&str, &Arc<ChannelSettings>)], timed: bool) -> Option<Self> {
+        let lane = |&(name, settings): &(&str, &Arc<ChannelSettings>)| {
+            let limits = Limits { max_lateness: Self::MAX_LATENESS, ..settings.limits };
+            let settings = Arc::new(ChannelSettings { limits, ..ChannelSettings::clone(settings) });
+            let channel = Channel::new(ChannelId(name.into()), settings)?;
             Some(Lane { channel, level: 0.0 })
         };
         let lanes = channels.iter().map(lane).collect::<Option<Vec<Lane>>>()?;

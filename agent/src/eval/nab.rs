@@ -92,21 +92,27 @@ pub struct File {
     /// First and last row of each window.
     windows: Vec<(usize, usize)>,
     /// Rows with a score above 0.
-    detections: Vec<(usize, f32)>,
+    detections: Vec<(usize, f64)>,
 }
 
 /// Rows at the start of a file that are not scored: 15 %, at most this many.
 const PROBATION: usize = 750;
 
 impl File {
-    /// A file with the time of each row, its windows, and a score for each row.
+    /// A file with the time of each row, its windows, and a score for each row; a score of 0 is never a detection.
     #[must_use]
-    pub fn new(name: &str, times: &[Option<Timestamp>], windows: &Windows, scores: &[f32]) -> Self {
+    pub fn new<S: Copy + Into<f64>>(
+        name: &str,
+        times: &[Option<Timestamp>],
+        windows: &Windows,
+        scores: &[S],
+    ) -> Self {
         let rows = |&(from, to): &(Timestamp, Timestamp)| {
             let inside = |time: &Option<Timestamp>| time.is_some_and(|time| from <= time && time <= to);
             Some((times.iter().position(inside)?, times.iter().rposition(inside)?))
         };
-        let detections = scores.iter().copied().enumerate().filter(|(_, score)| *score > 0.0).collect();
+        let scores = scores.iter().map(|&score| score.into()).enumerate();
+        let detections = scores.filter(|(_, score)| *score > 0.0).collect();
         let windows = windows.iter().filter_map(rows).collect();
         Self { name: name.to_owned(), rows: times.len(), windows, detections }
     }
@@ -170,7 +176,7 @@ pub fn at<'a>(files: impl IntoIterator<Item = &'a File>, threshold: f64, profile
     for file in files {
         let mut found: Vec<Option<f64>> = vec![None; file.windows.len()];
         for &(row, score) in &file.detections {
-            if f64::from(score) < threshold {
+            if score < threshold {
                 continue;
             }
             match file.worth(row) {
@@ -210,7 +216,7 @@ pub fn at<'a>(files: impl IntoIterator<Item = &'a File>, threshold: f64, profile
 /// highest.
 #[must_use]
 pub fn optimised(files: &[File], profile: &Profile) -> Score {
-    let mut rows: Vec<(f32, usize, Worth)> = Vec::new();
+    let mut rows: Vec<(f64, usize, Worth)> = Vec::new();
     let mut first_window = 0;
     for file in files {
         for &(row, score) in &file.detections {
@@ -238,7 +244,7 @@ pub fn optimised(files: &[File], profile: &Profile) -> Score {
         }
         let last_of_equals = rows.get(i + 1).is_none_or(|next| next.0 < score);
         if last_of_equals && raw > best {
-            (best, threshold) = (raw, f64::from(score));
+            (best, threshold) = (raw, score);
         }
     }
     at(files, threshold, profile)

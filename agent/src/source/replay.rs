@@ -57,6 +57,16 @@ pub enum ReplayError {
         /// What there is.
         columns: String,
     },
+    /// The column of labels is not there.
+    #[error("{file}: there is no column `{label}` with labels{near}")]
+    NoLabels {
+        /// The file's name.
+        file: String,
+        /// The column's name.
+        label: String,
+        /// A hint at another one.
+        near: String,
+    },
     /// Not text.
     #[error("{0}: {1}")]
     NotText(String, &'static str),
@@ -83,8 +93,19 @@ pub struct Row<'a> {
     pub values: &'a [Option<f32>],
     /// The value as the file writes it, if there is but one channel.
     pub value_text: &'a [u8],
+    /// The cell of the column with labels; empty if there is none.
+    pub label: &'a [u8],
     /// What is wrong with the row as a whole; its values are all `None` then.
     pub ragged: Option<&'a str>,
+}
+
+/// Which columns are no channels.
+#[derive(Clone, Debug, Default)]
+pub struct Columns {
+    /// Names of those that are passed over.
+    pub ignore: Vec<String>,
+    /// The one that says whether something was wrong.
+    pub label: Option<String>,
 }
 
 /// The parts of a row that do not belong to the reader.
@@ -94,6 +115,7 @@ struct Parsed {
     values: TinyVec<[Option<f32>; 8]>,
     time_text: Vec<u8>,
     value_text: Vec<u8>,
+    label: Vec<u8>,
     ragged: String,
 }
 
@@ -103,6 +125,7 @@ impl Parsed {
         self.values.fill(None);
         self.time_text.clear();
         self.value_text.clear();
+        self.label.clear();
         self.ragged.clear();
     }
 }
@@ -131,8 +154,16 @@ impl Recording {
     /// # Errors
     /// Why this file cannot be replayed.
     pub fn open(path: &Path, ignore: &[String]) -> Result<Self, ReplayError> {
+        Self::open_with(path, &Columns { ignore: ignore.to_vec(), label: None })
+    }
+
+    /// Opens a file in which one column may hold labels.
+    ///
+    /// # Errors
+    /// Why this file cannot be replayed.
+    pub fn open_with(path: &Path, columns: &Columns) -> Result<Self, ReplayError> {
         if path.as_os_str() == "-" {
-            return Self::new("standard input", Box::new(io::stdin()), None, ignore);
+            return Self::new("standard input", Box::new(io::stdin()), None, columns);
         }
         let file = path.display().to_string();
         let failed = |source| ReplayError::Io { file: file.clone(), source };
@@ -142,7 +173,7 @@ impl Recording {
             return Err(failed(io::Error::from(io::ErrorKind::IsADirectory)));
         }
         let total = about.is_file().then_some(about.len());
-        Self::new(&file, Box::new(opened), total, ignore)
+        Self::new(&file, Box::new(opened), total, columns)
     }
 
     /// A recording from any reader; `total` is its length in bytes, if known.
@@ -153,7 +184,7 @@ impl Recording {
         file: &str,
         mut rest: Box<dyn Read>,
         total: Option<u64>,
-        ignore: &[String],
+        columns: &Columns,
     ) -> Result<Self, ReplayError> {
         let mut head = Vec::new();
         let read = rest.by_ref().take(HEAD).read_to_end(&mut head);
@@ -163,9 +194,9 @@ impl Recording {
         let lines = Head::new(&head, whole);
         let first = lines.clone().next().ok_or_else(|| ReplayError::Empty(file.to_owned()))?;
         let form = if first.1.trim_ascii_start().starts_with(b"{") {
-            Form::JsonLines(JsonLines::new(file, lines, ignore)?)
+            Form::JsonLines(JsonLines::new(file, lines, columns)?)
         } else {
-            Form::Table(Table::new(file, lines, ignore)?)
+            Form::Table(Table::new(file, lines, columns)?)
         };
         let input =
             BufReader::with_capacity(BUFFER, Box::new(Cursor::new(head).chain(rest)) as Box<dyn Read>);
@@ -199,6 +230,15 @@ impl Recording {
         match &self.form {
             Form::Table(table) => table.timed(),
             Form::JsonLines(lines) => lines.timed(),
+        }
+    }
+
+    /// Whether rows have a label.
+    #[must_use]
+    pub fn labelled(&self) -> bool {
+        match &self.form {
+            Form::Table(table) => table.labelled(),
+            Form::JsonLines(lines) => lines.labelled(),
         }
     }
 
@@ -322,8 +362,12 @@ pub(crate) mod tests {
 
     pub(crate) fn recording(text: &str, ignore: &[&str]) -> Result<Recording, ReplayError> {
         let ignore: Vec<String> = ignore.iter().map(|name| (*name).to_owned()).collect();
+        with_columns(text, &Columns { ignore, label: None })
+    }
+
+    pub(crate) fn with_columns(text: &str, columns: &Columns) -> Result<Recording, ReplayError> {
         let bytes = Cursor::new(text.as_bytes().to_vec());
-        Recording::new("test.csv", Box::new(bytes), Some(text.len() as u64), &ignore)
+        Recording::new("test.csv", Box::new(bytes), Some(text.len() as u64), columns)
     }
 
     type Seen = Vec<(Option<i64>, Vec<Option<f32>>, bool)>;
@@ -352,6 +396,27 @@ pub(crate) mod tests {
         assert!(error("a\0b").contains("not a text file"));
         let missing = Recording::open(Path::new("/nowhere/at/all.csv"), &[]).err().unwrap();
         assert!(missing.to_string().starts_with("/nowhere/at/all.csv: "), "{missing}");
+    }
+
+    #[test]
+    fn a_column_of_labels_is_no_channel() {
+        let columns = |label: &str| Columns { ignore: Vec::new(), label: Some(label.to_owned()) };
+        let labels = |text: &str| {
+            let mut r = with_columns(text, &columns("anomaly")).unwrap();
+            assert_eq!(r.channels(), ["v"]);
+            let mut labels = Vec::new();
+            while let Some(row) = r.next().unwrap() {
+                labels.push(String::from_utf8_lossy(row.label).into_owned());
+            }
+            labels
+        };
+        assert_eq!(labels("v;anomaly\n1;0.0\n2;1.0\n"), ["0.0", "1.0"]);
+        assert_eq!(labels("v,anomaly\n1,\"True\"\n2,\n"), ["\"True\"", ""]);
+        assert_eq!(labels("{\"v\":1,\"anomaly\":true}\n{\"v\":2}\n{\"anomaly\":0}\n"), ["1", "", "0"]);
+        let error = |text: &str| with_columns(text, &columns("anomoly")).err().unwrap().to_string();
+        let missing = "test.csv: there is no column `anomoly` with labels";
+        assert_eq!(error("v,anomaly\n1,0\n"), format!("{missing}; did you mean `anomaly`?"));
+        assert_eq!(error("{\"v\":1}\n"), missing);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use crate::decode::{Decoder, Readings, Refusal};
 
-use super::{Head, Parsed, ReplayError, Row, without_mark};
+use super::{Columns, Head, Parsed, ReplayError, Row, without_mark};
 
 /// Channels that appear later and are remembered by name, for the note about them.
 const MAX_LATE: usize = 16;
@@ -14,6 +14,8 @@ const MAX_LATE: usize = 16;
 pub(super) struct JsonLines {
     names: Vec<String>,
     ignore: Vec<String>,
+    /// The name of the labels.
+    label: Option<String>,
     timed: bool,
     late: Vec<(String, u64)>,
     notes: Vec<String>,
@@ -21,28 +23,36 @@ pub(super) struct JsonLines {
 }
 
 impl JsonLines {
-    pub(super) fn new(file: &str, lines: Head<'_>, ignore: &[String]) -> Result<Self, ReplayError> {
+    pub(super) fn new(file: &str, lines: Head<'_>, columns: &Columns) -> Result<Self, ReplayError> {
+        let Columns { ignore, label } = columns;
         let (mut names, mut timed, mut readings): (Vec<String>, _, _) = (Vec::new(), false, Readings::new());
-        let mut ignored = vec![false; ignore.len()];
+        let (mut ignored, mut labelled) = (vec![false; ignore.len()], false);
         for (_, line) in lines {
             if Decoder::Auto.decode(line, &mut readings).is_err() {
                 continue;
             }
             for reading in readings.iter() {
                 timed |= reading.time.is_some();
-                if let Some(place) = ignore.iter().position(|name| name == reading.channel) {
+                if label.as_deref() == Some(reading.channel) {
+                    labelled = true;
+                } else if let Some(place) = ignore.iter().position(|name| name == reading.channel) {
                     ignored.get_mut(place).into_iter().for_each(|seen| *seen = true);
                 } else if !names.iter().any(|name| name == reading.channel) {
                     names.push(reading.channel.to_owned());
                 }
             }
         }
+        if let Some(label) = label.as_ref().filter(|_| !labelled) {
+            let (file, label) = (file.to_owned(), label.clone());
+            return Err(ReplayError::NoLabels { file, label, near: String::new() });
+        }
         if names.is_empty() {
             return Err(ReplayError::NoChannels { file: file.to_owned(), columns: ignore.join(", ") });
         }
         let unknown = ignore.iter().zip(ignored).filter(|(_, seen)| !seen);
         let notes = unknown.map(|(name, _)| format!("there is no channel `{name}` to ignore")).collect();
-        Ok(Self { names, ignore: ignore.to_vec(), timed, late: Vec::new(), notes, readings })
+        let (ignore, label) = (ignore.clone(), label.clone());
+        Ok(Self { names, ignore, label, timed, late: Vec::new(), notes, readings })
     }
 
     pub(super) fn channels(&self) -> &[String] {
@@ -51,6 +61,10 @@ impl JsonLines {
 
     pub(super) const fn timed(&self) -> bool {
         self.timed
+    }
+
+    pub(super) const fn labelled(&self) -> bool {
+        self.label.is_some()
     }
 
     pub(super) fn notes(&self) -> Vec<String> {
@@ -74,6 +88,7 @@ impl JsonLines {
             time_text: &parsed.time_text,
             values: &parsed.values,
             value_text: &parsed.value_text,
+            label: &parsed.label,
             ragged: (!parsed.ragged.is_empty()).then_some(parsed.ragged.as_str()),
         }
     }
@@ -81,6 +96,10 @@ impl JsonLines {
     fn fill(&mut self, number: u64, parsed: &mut Parsed) {
         for reading in self.readings.iter() {
             parsed.time = parsed.time.or(reading.time);
+            if self.label.as_deref() == Some(reading.channel) {
+                let _ = write!(parsed.label, "{}", reading.value); // to memory: cannot fail
+                continue;
+            }
             let Some(place) = self.names.iter().position(|name| name == reading.channel) else {
                 let known = |name: &String| name == reading.channel;
                 if self.late.len() < MAX_LATE

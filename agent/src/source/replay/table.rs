@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::decode::TIME_KEYS;
 use crate::time::parse_time_bytes;
 
-use super::{Head, Parsed, ReplayError, Row};
+use super::{Columns, Head, Parsed, ReplayError, Row};
 
 /// Further names of time columns; compared without regard to case.
 const MORE_TIME_NAMES: [&str; 8] =
@@ -19,6 +19,8 @@ pub(super) struct Table {
     time: Option<TimeAt>,
     /// The column that stands for the time in the output although it is not understood.
     label: Option<usize>,
+    /// The column with labels.
+    truth: Option<usize>,
     names: Vec<String>,
     channels: Vec<usize>,
     others: Vec<Other>,
@@ -43,7 +45,7 @@ struct Other {
 }
 
 impl Table {
-    pub(super) fn new(file: &str, mut lines: Head<'_>, ignore: &[String]) -> Result<Self, ReplayError> {
+    pub(super) fn new(file: &str, mut lines: Head<'_>, columns: &Columns) -> Result<Self, ReplayError> {
         let (line, header) = lines.next().ok_or_else(|| ReplayError::Empty(file.to_owned()))?;
         let separator = separator(header, lines.clone().next().map(|(_, line)| line));
         let mut fields = Vec::new();
@@ -57,11 +59,19 @@ impl Table {
             return Err(ReplayError::NoRows(file.to_owned()));
         }
         let header = unique(&texts);
+        let truth = match &columns.label {
+            None => None,
+            Some(label) => Some(header.iter().position(|name| name == label).ok_or_else(|| {
+                let (file, label) = (file.to_owned(), label.clone());
+                ReplayError::NoLabels { near: near(&label, &header), file, label }
+            })?),
+        };
         let mut table = Self {
             separator,
             width: texts.len(),
             time: None,
             label: None,
+            truth,
             names: Vec::new(),
             channels: Vec::new(),
             others: Vec::new(),
@@ -69,7 +79,7 @@ impl Table {
             fields,
         };
         table.time = table.find_time(&header, &lines);
-        table.find_channels(&header, lines, ignore);
+        table.find_channels(&header, lines, &columns.ignore);
         if table.channels.is_empty() {
             return Err(ReplayError::NoChannels { file: file.to_owned(), columns: header.join(", ") });
         }
@@ -82,6 +92,10 @@ impl Table {
 
     pub(super) const fn timed(&self) -> bool {
         self.time.is_some()
+    }
+
+    pub(super) const fn labelled(&self) -> bool {
+        self.truth.is_some()
     }
 
     pub(super) fn notes(&self) -> Vec<String> {
@@ -132,6 +146,7 @@ impl Table {
             time_text,
             values: &parsed.values,
             value_text,
+            label: self.truth.map_or(&b""[..], raw),
             ragged: (!parsed.ragged.is_empty()).then_some(parsed.ragged.as_str()),
         }
     }
@@ -184,9 +199,7 @@ impl Table {
             }
         }
         for name in ignore.iter().filter(|name| !header.contains(name)) {
-            let near = header.iter().min_by_key(|known| strsim::damerau_levenshtein(known, name));
-            let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-            self.notes.push(format!("there is no column `{name}` to ignore{near}"));
+            self.notes.push(format!("there is no column `{name}` to ignore{}", near(name, header)));
         }
         for (column, (name, numeric)) in header.iter().zip(numeric).enumerate() {
             let is_time = match self.time {
@@ -194,7 +207,7 @@ impl Table {
                 Some(TimeAt::Two(date, time)) => column == date || column == time,
                 None => false,
             };
-            if is_time || ignore.contains(name) {
+            if is_time || ignore.contains(name) || self.truth == Some(column) {
                 continue;
             }
             let like_a_time = time_rank(name).is_some_and(|rank| rank != T);
@@ -233,6 +246,12 @@ impl Table {
     fn first<'a>(&self, column: usize, lines: &Head<'a>) -> Option<&'a [u8]> {
         lines.clone().filter_map(|(_, line)| self.cell(line, column)).find(|text| !text.is_empty())
     }
+}
+
+/// A hint at the column that was perhaps meant.
+fn near(name: &str, header: &[String]) -> String {
+    let near = header.iter().min_by_key(|known| strsim::damerau_levenshtein(known, name));
+    near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default()
 }
 
 const UNNAMED: &str = "column ";
