@@ -1,5 +1,6 @@
 //! `brooklet eval`: what the detector is worth on labelled recordings.
 
+mod files;
 mod nab;
 
 use std::io::{self, IsTerminal as _, Write as _};
@@ -9,12 +10,16 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::exit;
 
-/// Scores the detector on labelled recordings.
+/// Scores the detector on labelled recordings, or on a benchmark.
 #[derive(Clone, Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct EvalArgs {
-    /// Which benchmark.
+    /// A benchmark.
     #[command(subcommand)]
-    pub benchmark: Benchmark,
+    pub benchmark: Option<Benchmark>,
+    /// Recordings of one's own.
+    #[command(flatten)]
+    pub files: files::FilesArgs,
 }
 
 /// The benchmarks.
@@ -27,8 +32,10 @@ pub enum Benchmark {
 /// Scores and prints; 0 if all went well, 1 if something cannot be read.
 #[must_use]
 pub fn run(args: &EvalArgs) -> ExitCode {
-    let Benchmark::Nab(args) = &args.benchmark;
-    told(nab::run(args))
+    told(match &args.benchmark {
+        Some(Benchmark::Nab(args)) => nab::run(args),
+        None => files::run(&args.files),
+    })
 }
 
 /// Prints what was found out, or why it was not.
@@ -53,4 +60,27 @@ fn progress(files: usize, quiet: bool) -> ProgressBar {
     }
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} {msg}");
     ProgressBar::new(files as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: EvalArgs,
+    }
+
+    #[test]
+    fn recordings_or_a_benchmark() {
+        let parsed = |words: &[&str]| Cli::try_parse_from(words).map(|cli| cli.args);
+        let files = parsed(&["eval", "a.csv", "b.csv", "--label-column", "x"]).unwrap();
+        assert!(files.benchmark.is_none() && files.files.files.len() == 2);
+        assert!(matches!(parsed(&["eval", "nab", "DIR"]).unwrap().benchmark, Some(Benchmark::Nab(_))));
+        assert!(parsed(&["eval"]).is_err());
+        assert!(parsed(&["eval", "a.csv", "--labels", "l", "--label-column", "x"]).is_err());
+    }
 }

@@ -49,7 +49,7 @@ pub struct ReplayArgs {
     pub quiet: bool,
 }
 
-fn threshold(text: &str) -> Result<f32, String> {
+pub(super) fn threshold(text: &str) -> Result<f32, String> {
     let wrong = || "a number from 0.5 to 20 is expected".to_owned();
     text.parse().ok().filter(|threshold| (0.5..=20.0).contains(threshold)).ok_or_else(wrong)
 }
@@ -142,7 +142,7 @@ fn replay(args: &ReplayArgs, stdout: &mut dyn Write) -> Result<Summary, Failure>
 }
 
 /// The file's name without its ending.
-fn device(file: &Path) -> String {
+pub(super) fn device(file: &Path) -> String {
     match file.file_stem() {
         Some(stem) if stem != "-" => stem.to_string_lossy().into_owned(),
         _ => "stdin".to_owned(),

@@ -371,8 +371,8 @@ pub fn intervals(tallies: &[&Tally]) -> [Option<(f64, f64)>; 18] {
     let mut rng = Rng::new(1);
     for _ in 0..if tallies.len() > 1 { RESAMPLES } else { 0 } {
         let draw = |_: &&Tally| {
-            let place = (rng.next_u64() >> 32) as usize * tallies.len() >> 32;
-            tallies.get(place).copied()
+            let place = ((rng.next_u64() >> 32) * tallies.len() as u64) >> 32;
+            tallies.get(place as usize).copied()
         };
         let resample: Vec<&Tally> = tallies.iter().filter_map(draw).collect();
         let figures = Figures::of(&resample);

@@ -84,17 +84,7 @@ fn print_line(line: &str) {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let scale = match unit {
-        "ms" => 0.001,
-        "s" | "" => 1.0,
-        "m" | "min" => 60.0,
-        "h" => 3600.0,
-        _ => return Err(format!("`{unit}` is not a unit of time; write for example 20s, 2m or 1h")),
-    };
-    let seconds =
-        number.trim().parse::<f64>().map_err(|_| format!("`{text}` is not a time such as 20s"))? * scale;
+    let seconds = crate::cli::seconds(text)?;
     if (0.1..=86_400.0).contains(&seconds) {
         Ok(Duration::from_secs_f64(seconds))
     } else {

@@ -1,0 +1,328 @@
+//! `brooklet eval FILES --labels`: any recordings with labels.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use brooklet_core::alarm::Settings;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::cli::{LabelArgs, replay, shortened};
+use crate::device::ChannelSettings;
+use crate::eval::Counts;
+use crate::eval::labels::{LabelError, Windows};
+use crate::eval::metrics::{Figures, Found, Labelled, Rules, Tally, intervals};
+use crate::eval::play::{PlayError, Played};
+use crate::source::replay::Recording;
+
+/// Labelled recordings and how they are judged.
+#[derive(Clone, Debug, clap::Args)]
+pub struct FilesArgs {
+    /// Recordings with labels: CSV with a header, or one JSON object a line.
+    #[arg(value_name = "FILES", required = true)]
+    pub files: Vec<PathBuf>,
+    /// What is known of the recordings.
+    #[command(flatten)]
+    pub labels: LabelArgs,
+    /// A column that is no channel; may be given several times.
+    #[arg(long, value_name = "NAME")]
+    pub ignore: Vec<String>,
+    /// Evidence in powers of ten from which a young, quiet channel rings, and from which a row counts as anomalous.
+    #[arg(long, value_name = "X", default_value_t = Settings::DEFAULT.threshold, value_parser = replay::threshold)]
+    pub threshold: f32,
+    /// Readings before the first alert [default: two days of them, at least 100 and at most 600].
+    #[arg(long, value_name = "N")]
+    pub warm_up: Option<u32>,
+    /// The longest buffer around labels in VUS-PR and VUS-ROC, in rows.
+    #[arg(long, value_name = "ROWS", default_value_t = 100, value_parser = clap::value_parser!(u32).range(..=10_000))]
+    pub buffer: u32,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+    /// No progress bar and no notes.
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// The table, or one JSON object.
+pub(super) fn run(args: &FilesArgs) -> Result<String, String> {
+    let report = evaluate(args).map_err(|failure| failure.to_string())?;
+    if !args.quiet {
+        report.notes.iter().for_each(|note| eprintln!("note: {note}"));
+    }
+    Ok(if args.json { format!("{}\n", report.json()) } else { report.table() })
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Play(#[from] PlayError),
+    #[error(transparent)]
+    Labels(#[from] LabelError),
+    #[error("nothing to judge by: name a file of windows with --labels, or a column with --label-column")]
+    Unlabelled,
+}
+
+/// One recording, judged.
+struct Judged {
+    name: String,
+    counts: Counts,
+    tally: Tally,
+}
+
+struct Report {
+    threshold: f32,
+    files: Vec<Judged>,
+    notes: Vec<String>,
+}
+
+fn evaluate(args: &FilesArgs) -> Result<Report, Failure> {
+    let windows = args.labels.windows()?;
+    if windows.is_none() && args.labels.label_column.is_none() {
+        return Err(Failure::Unlabelled);
+    }
+    let mut notes = windows.as_ref().map_or(Ok(Vec::new()), |windows| strangers(windows, &args.files))?;
+    let alarm = Settings { threshold: args.threshold, warm_up: args.warm_up };
+    let settings = Arc::new(ChannelSettings { alarm, update_every: i64::MAX, ..ChannelSettings::default() });
+    let tolerance = args.labels.tolerance;
+    let rules = Rules { threshold: args.threshold, tolerance, buffer: args.buffer as usize };
+    let columns = args.labels.columns(&args.ignore);
+    let bar = super::progress(args.files.len(), args.quiet);
+    let mut files = Vec::new();
+    for path in &args.files {
+        bar.set_message(path.display().to_string());
+        let recording = Recording::open_with(path, &columns).map_err(PlayError::from)?;
+        let played =
+            Played::new(&replay::device(path), recording, |_| Some(settings.clone()), |_| bar.tick())?;
+        let events = match &windows {
+            Some(windows) => windows.events(path, args.files.len(), &played.times)?,
+            None => played.labelled.clone(),
+        };
+        let name = path.display().to_string();
+        notes.extend(played.notes.iter().map(|note| format!("{name}: {note}")));
+        if events.is_empty() {
+            notes.push(format!("{name}: no event is labelled; whatever rings in it is a false alert"));
+        }
+        let alerts: Vec<usize> = played.rings.iter().map(|ring| ring.row).collect();
+        let labelled = Labelled {
+            times: &played.times,
+            levels: &played.levels,
+            alerts: &alerts,
+            events: &events,
+            channels: played.channels.len(),
+        };
+        files.push(Judged { name, counts: played.counts, tally: Tally::new(&labelled, &rules) });
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(Report { threshold: args.threshold, files, notes })
+}
+
+/// Notes about labels of recordings that were not given.
+fn strangers(windows: &Windows, files: &[PathBuf]) -> Result<Vec<String>, LabelError> {
+    let strangers = windows.strangers(files)?;
+    Ok(strangers.first().map_or_else(Vec::new, |first| {
+        vec![format!("labels of {} other recordings are not used, for example `{first}`", strangers.len())]
+    }))
+}
+
+/// A recording's part of the JSON.
+#[derive(Serialize)]
+struct FileJson<'a> {
+    file: &'a str,
+    #[serde(flatten)]
+    figures: Figures,
+    found_events: &'a [Found],
+    readings: &'a Counts,
+}
+
+impl Report {
+    fn tallies(&self) -> Vec<&Tally> {
+        self.files.iter().map(|file| &file.tally).collect()
+    }
+
+    fn json(&self) -> Value {
+        let file = |file: &Judged| {
+            json!(FileJson {
+                file: &file.name,
+                figures: Figures::of(&[&file.tally]),
+                found_events: &file.tally.events,
+                readings: &file.counts,
+            })
+        };
+        let tallies = self.tallies();
+        let intervals: serde_json::Map<String, Value> = Figures::NAMED
+            .iter()
+            .zip(intervals(&tallies))
+            .map(|((name, _), interval)| ((*name).to_owned(), json!(interval)))
+            .collect();
+        json!({
+            "threshold": self.threshold,
+            "files": self.files.iter().map(file).collect::<Vec<_>>(),
+            "total": Figures::of(&tallies),
+            "intervals": intervals,
+        })
+    }
+
+    fn table(&self) -> String {
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            text,
+            "{:<30}{:>8}{:>7}{:>8}{:>7}{:>9}{:>10}{:>8}{:>9}",
+            "", "events", "found", "alerts", "false", "a day", "event F1", "VUS-PR", "VUS-ROC"
+        );
+        let mut row = |name: &str, f: &Figures| {
+            let name = shortened(name, 29);
+            let Figures { events, found, alerts, false_alerts, .. } = f;
+            let [day, f1, pr, roc] =
+                [f.false_alerts_a_day, f.event_f1, f.vus_pr, f.vus_roc].map(|figure| number(figure, 3));
+            let _ = writeln!(
+                text,
+                "{name:<30}{events:>8}{found:>7}{alerts:>8}{false_alerts:>7}{day:>9}{f1:>10}{pr:>8}{roc:>9}"
+            );
+        };
+        for file in &self.files {
+            row(&file.name, &Figures::of(&[&file.tally]));
+        }
+        let tallies = self.tallies();
+        let total = Figures::of(&tallies);
+        if self.files.len() > 1 {
+            row("all", &total);
+        }
+        let _ = writeln!(text, "\n{:<42}{:>10}    95 % interval", "", "all");
+        let unit = if total.days.is_some() { "s" } else { "rows" };
+        let intervals = intervals(&tallies);
+        for (((words, decimals), (_, figure)), interval) in WORDS.iter().zip(Figures::NAMED).zip(intervals) {
+            let interval = interval.map_or_else(String::new, |(low, high)| {
+                format!("{} to {}", number(Some(low), *decimals), number(Some(high), *decimals))
+            });
+            let words = words.replace("UNIT", unit);
+            let line = format!("{words:<42}{:>10}    {interval}", number(figure(&total), *decimals));
+            let _ = writeln!(text, "{}", line.trim_end());
+        }
+        text
+    }
+}
+
+/// [`Figures::NAMED`] in words, and with how many decimals.
+const WORDS: [(&str, usize); 18] = [
+    ("precision by event", 3),
+    ("recall by event", 3),
+    ("F1 by event", 3),
+    ("precision by range", 3),
+    ("recall by range", 3),
+    ("F1 by range", 3),
+    ("precision by row", 3),
+    ("recall by row", 3),
+    ("F1 by row", 3),
+    ("best F1 by row over all thresholds", 3),
+    ("AUC-PR", 3),
+    ("AUC-ROC", 3),
+    ("VUS-PR", 3),
+    ("VUS-ROC", 3),
+    ("false alerts a day", 3),
+    ("false alerts a day and channel", 4),
+    ("median from start to alert, UNIT", 0),
+    ("median from alert to end, UNIT", 0),
+];
+
+fn number(figure: Option<f64>, decimals: usize) -> String {
+    figure.map_or_else(|| "-".to_owned(), |figure| format!("{figure:.decimals$}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: FilesArgs,
+    }
+
+    fn recording(fault: std::ops::Range<usize>, label: impl Fn(bool) -> &'static str) -> String {
+        let row = |i: usize| {
+            let (value, label) = (if fault.contains(&i) { 60 } else { i % 12 }, label(fault.contains(&i)));
+            format!("2026-01-{:02} {:02}:{:02}:00,{value},{label}\n", 1 + i / 288, i / 12 % 24, i % 12 * 5)
+        };
+        std::iter::once("timestamp,value,anomaly\n".to_owned()).chain((0..2000).map(row)).collect()
+    }
+
+    fn folder() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: String| std::fs::write(folder.path().join(name), text).unwrap();
+        write("a.csv", recording(1500..1600, |label| if label { "1" } else { "0" }));
+        write("b.csv", recording(1700..1710, |label| if label { "true" } else { "False" }));
+        write("c.csv", recording(0..0, |_| "0"));
+        folder
+    }
+
+    fn report(folder: &Path, words: &[&str]) -> Result<Report, String> {
+        let paths = words.iter().map(|word| {
+            let is_file = word.contains('.') && !word.starts_with('-');
+            if is_file { folder.join(word).display().to_string() } else { (*word).to_owned() }
+        });
+        let words = ["x".to_owned()].into_iter().chain(paths).chain(["--quiet".to_owned()]);
+        let args = Cli::try_parse_from(words).map_err(|error| error.to_string())?.args;
+        evaluate(&args).map_err(|failure| failure.to_string())
+    }
+
+    #[test]
+    fn a_column_of_labels_from_file_to_figures() {
+        let folder = folder();
+        let words = ["a.csv", "b.csv", "c.csv", "--label-column", "anomaly"];
+        let report = report(folder.path(), &words).unwrap();
+        let total = Figures::of(&report.tallies());
+        assert_eq!((total.events, total.found), (2, 2), "{total:?}");
+        assert!(total.auc_pr.unwrap() > 0.9 && total.vus_pr.unwrap() > 0.8 && total.event_f1.unwrap() > 0.6);
+        assert_eq!(total.median_delay, Some(0.0));
+        assert!(report.notes.iter().any(|note| note.contains("c.csv: no event is labelled")));
+        let json = report.json();
+        assert_eq!(json["files"][0]["found_events"][0]["start"], "2026-01-06T05:00:00Z");
+        assert_eq!(json["files"][0]["found_events"][0]["first_row"], 1501);
+        assert_eq!(json["files"][2]["event_recall"], Value::Null);
+        assert_eq!(json["intervals"]["event_recall"], json!([1.0, 1.0]));
+        let table = report.table();
+        assert!(table.lines().all(|line| line.chars().count() <= 100), "{table}");
+        assert!(table.contains("VUS-PR") && table.contains("95 % interval"), "{table}");
+    }
+
+    #[test]
+    fn windows_are_as_good_as_a_column() {
+        let folder = folder();
+        let labels =
+            r#"{"a.csv":[["2026-01-06 05:00:00","2026-01-06 13:15:00"]],"b":[[1701,1710]],"c.csv":[]}"#;
+        std::fs::write(folder.path().join("labels.json"), labels).unwrap();
+        let by_window = ["a.csv", "b.csv", "c.csv", "--labels", "labels.json", "--ignore", "anomaly"];
+        let by_column = ["a.csv", "b.csv", "c.csv", "--label-column", "anomaly"];
+        let figures = |words: &[&str]| Figures::of(&report(folder.path(), words).unwrap().tallies());
+        assert_eq!(figures(&by_window), figures(&by_column));
+    }
+
+    #[test]
+    fn wrong_labels_say_where_and_what_to_do() {
+        let folder = folder();
+        let error = |words: &[&str]| report(folder.path(), words).err().unwrap();
+        let damaged = recording(0..0, |_| "0").replacen(",0\n", ",maybe\n", 2);
+        std::fs::write(folder.path().join("d.csv"), damaged).unwrap();
+        let wrong = error(&["d.csv", "--label-column", "anomaly"]);
+        assert!(
+            wrong.ends_with("d.csv:2: the label `maybe` is none: expected is 0 or 1, true or false"),
+            "{wrong}"
+        );
+        assert!(error(&["a.csv", "--label-column", "anomoly"]).contains("did you mean `anomaly`?"));
+        assert!(error(&["a.csv"]).contains("--labels"));
+        std::fs::write(folder.path().join("w.csv"), "file,start,end\nz.csv,1,2\n").unwrap();
+        assert!(
+            error(&["a.csv", "--labels", "w.csv"]).ends_with("names none of the recordings; it names z.csv")
+        );
+        std::fs::write(folder.path().join("w.csv"), "start,end\n1,2\n7,2001\n").unwrap();
+        assert!(error(&["a.csv", "--labels", "w.csv"]).contains("w.csv:3: no row of"));
+    }
+}
