@@ -9,6 +9,7 @@ mod default_detector;
 mod fixed_level_shift;
 mod fixed_range;
 mod hold;
+mod joint;
 mod level_shift;
 mod multivariate;
 mod range;
@@ -21,6 +22,7 @@ pub use calibrated::Calibrated;
 pub use default_detector::DefaultDetector;
 pub use fixed_level_shift::FixedLevelShift;
 pub use fixed_range::FixedRange;
+pub use joint::{JOINT_EXPERT_NAMES, Joint, JointBecause, Part, Row};
 pub use level_shift::LevelShift;
 pub use multivariate::{
     AnyScorer, GivenSplits, HalfSpaceTrees, Halving, Loda, Mahalanobis, OneClassSvm, OsElm, RandomCutForest,
