@@ -2,7 +2,11 @@
 //!
 //! A threshold that rises with the age of a channel (chances to be wrong add up over its life, so each later one must
 //! be smaller) and with its rate (people count alerts a day, not a sample), a short pause and a raised bar after each alert,
-//! a budget that makes a channel which rings often bring more, and silence while it cannot know.
+//! a budget of alerts a month that a channel spends, and silence while it cannot know.
+//!
+//! The budget is adaptive conformal inference on the scale of evidence: the level of the conformal test follows what was
+//! spent, a power of ten for each budget that a month's alerts use up. Gibbs, Candès: Adaptive conformal inference under
+//! distribution shift, NeurIPS 2021, doi:10.48550/arXiv.2106.00170.
 
 use serde::{Deserialize, Serialize};
 
@@ -26,10 +30,11 @@ const BAR_HOURS: f32 = 16.0;
 const BAR_LEAST: f32 = 50.0;
 /// Samples after an alert in which no other follows: an onset builds up over about as many as the experts look at.
 const PAUSE: u8 = 12;
-/// The budget: an alert also raises the bar by this much, which fades with two weeks.
-const BUDGET: f32 = 0.1;
-const BUDGET_HOURS: f32 = 14.0 * 24.0;
-const BUDGET_LEAST: f32 = 5_000.0;
+/// Alerts are forgotten over a month.
+const MONTH_HOURS: f32 = 30.0 * 24.0;
+/// A budget outside of these bounds counts as the nearer one.
+const BUDGET_LEAST: f32 = 0.01;
+const BUDGET_MOST: f32 = 10_000.0;
 /// An alert ends after this many samples below half the threshold ..
 const QUIET_SAMPLES: u16 = 12;
 /// .. or after this many samples and a day: what lasts that long is the new normal.
@@ -49,11 +54,18 @@ pub struct Settings {
     pub threshold: f32,
     /// Samples before the first alert; `None`: two days of samples, at least 100 and at most 600.
     pub warm_up: Option<u32>,
+    /// Alerts in 30 days that a channel may cost, about; 0.01 to 10,000, default 10. Half of it asks twice the odds of
+    /// each alert, and each alert makes the next one dearer until the month forgets it.
+    pub budget: f32,
 }
 
 impl Settings {
     /// What holds when nobody configures anything.
-    pub const DEFAULT: Self = Self { threshold: 2.2, warm_up: None };
+    pub const DEFAULT: Self = Self { threshold: 2.2, warm_up: None, budget: 10.0 };
+
+    fn budget(&self) -> f32 {
+        self.budget.clamp(BUDGET_LEAST, BUDGET_MOST)
+    }
 }
 
 impl Default for Settings {
@@ -94,7 +106,8 @@ pub struct Alarm {
     period: Period,
     seen: u32,
     bar: f32,
-    budget: f32,
+    /// Alerts of the last 30 days, fading.
+    spent: f32,
     pause: u8,
     open: bool,
     quiet: u16,
@@ -109,7 +122,7 @@ impl Alarm {
             period: Period::new(),
             seen: 0,
             bar: 0.0,
-            budget: 0.0,
+            spent: 0.0,
             pause: 0,
             open: false,
             quiet: 0,
@@ -139,14 +152,29 @@ impl Alarm {
     /// The evidence that rings now, in powers of ten.
     #[must_use]
     pub fn threshold(&self, settings: &Settings) -> f32 {
-        self.threshold_in_peace(settings) + self.bar + self.budget
+        self.threshold_in_peace(settings) + self.bar + self.budget_used(settings)
     }
 
     /// The same if there had been no alerts lately.
     fn threshold_in_peace(&self, settings: &Settings) -> f32 {
         let age = math::min(self.seen as f32 / RISE_OVER, 1.0);
         let rate = math::log10(Period::UNKNOWN / self.period.or_unknown().clamp(1.0, Period::UNKNOWN));
-        settings.threshold + RISE * age + RISE_WITH_RATE * rate
+        let odds = math::log10(Settings::DEFAULT.budget / settings.budget());
+        settings.threshold + RISE * age + RISE_WITH_RATE * rate + odds
+    }
+
+    /// Share of the budget that the alerts of the last 30 days have used: 1 is all of it. An alert counts less and less
+    /// (e^-1 after 30 days), so the share falls smoothly.
+    /// ```
+    /// use brooklet_core::alarm::{Alarm, Change, Settings};
+    /// let settings = Settings { warm_up: Some(1), budget: 4.0, ..Settings::DEFAULT };
+    /// let mut alarm = Alarm::new();
+    /// assert_eq!(alarm.step(9.0, None, &settings), Change::Fired);
+    /// assert_eq!(alarm.budget_used(&settings), 0.25);
+    /// ```
+    #[must_use]
+    pub fn budget_used(&self, settings: &Settings) -> f32 {
+        self.spent / settings.budget()
     }
 
     /// Samples an hour.
@@ -159,11 +187,11 @@ impl Alarm {
         let hour = self.an_hour();
         let fade = math::max(BAR_HOURS * hour, BAR_LEAST);
         self.bar -= self.bar / fade;
-        self.budget -= self.budget / math::max(BUDGET_HOURS * hour, BUDGET_LEAST);
+        self.spent -= self.spent / math::max(MONTH_HOURS * hour, 1.0);
         self.pause = self.pause.saturating_sub(1);
         self.seen = self.seen.saturating_add(1);
-        // What is added to the user's threshold is never negative: below it all else can be spared.
-        let noticed = evidence >= settings.threshold
+        // Little is added to the user's threshold unless the budget is large: below it all else can be spared.
+        let noticed = (evidence >= settings.threshold || settings.budget > Settings::DEFAULT.budget)
             && evidence >= self.threshold_in_peace(settings)
             && self.seen >= self.warm_up(settings).1;
         let fired = noticed && self.pause == 0 && evidence >= self.threshold(settings);
@@ -173,7 +201,7 @@ impl Alarm {
         }
         if fired {
             self.bar += BAR;
-            self.budget += BUDGET;
+            self.spent += 1.0;
             self.pause = PAUSE;
             Change::Fired
         } else if noticed {
@@ -199,7 +227,7 @@ impl Alarm {
 impl Validate for Alarm {
     fn is_valid(&self) -> bool {
         let bounded = 0.0..=1e12;
-        self.period.is_valid() && [self.bar, self.budget, self.age].iter().all(|x| bounded.contains(x))
+        self.period.is_valid() && [self.bar, self.spent, self.age].iter().all(|x| bounded.contains(x))
     }
 }
 

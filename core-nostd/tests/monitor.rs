@@ -122,7 +122,7 @@ fn a_step_with_shared_work_is_that_without() {
             let (mut plain, mut shared) = (Monitor::new(Plain(detector.clone())), Monitor::new(detector));
             for (i, x) in stream.iter().enumerate() {
                 // Rings often, so that alerts open, go on and end.
-                let settings = Settings { threshold: 1.5, warm_up: Some(50) };
+                let settings = Settings { threshold: 1.5, warm_up: Some(50), ..Settings::DEFAULT };
                 let (wanted, given) =
                     (plain.step_explained(x, &settings), shared.step_explained(x, &settings));
                 assert_eq!(given, wanted, "{name}, stream {at}, {i}");

@@ -94,7 +94,7 @@ struct Summary {
 fn replay(args: &ReplayArgs, stdout: &mut dyn Write) -> Result<Summary, Failure> {
     let start = Instant::now();
     let mut recording = Recording::open(&args.file, &args.ignore)?;
-    let alarm = Settings { threshold: args.threshold, warm_up: args.warm_up };
+    let alarm = Settings { threshold: args.threshold, warm_up: args.warm_up, ..Settings::DEFAULT };
     // Alerts are told when they start and end; what is between is in the scores.
     let settings = Arc::new(ChannelSettings { alarm, update_every: i64::MAX, ..ChannelSettings::default() });
     let device = device(&args.file);

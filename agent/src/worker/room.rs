@@ -158,8 +158,11 @@ pub(super) fn settings(plan: &Plan, position: usize, channel: &str) -> Option<Ch
     let task = plan.tasks.iter().find(|task| task.covers(position, channel))?;
     let mut configured =
         plan.streams.get(position).into_iter().flat_map(|stream| stream.channels.iter().flatten());
-    let alarm =
-        Settings { threshold: task.threshold.unwrap_or(Settings::DEFAULT.threshold), warm_up: task.warm_up };
+    let alarm = Settings {
+        threshold: task.threshold.unwrap_or(Settings::DEFAULT.threshold),
+        warm_up: task.warm_up,
+        ..Settings::DEFAULT
+    };
     Some(ChannelSettings {
         alarm,
         unit: configured.find(|plan| plan.name == channel).and_then(|plan| plan.unit.clone()),
