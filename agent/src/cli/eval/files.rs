@@ -83,7 +83,7 @@ fn evaluate(args: &FilesArgs) -> Result<Report, Failure> {
         return Err(Failure::Unlabelled);
     }
     let mut notes = windows.as_ref().map_or(Ok(Vec::new()), |windows| strangers(windows, &args.files))?;
-    let alarm = Settings { threshold: args.threshold, warm_up: args.warm_up };
+    let alarm = Settings { threshold: args.threshold, warm_up: args.warm_up, ..Settings::DEFAULT };
     let settings = Arc::new(ChannelSettings { alarm, update_every: i64::MAX, ..ChannelSettings::default() });
     let tolerance = args.labels.tolerance;
     let rules = Rules { threshold: args.threshold, tolerance, buffer: args.buffer as usize };
