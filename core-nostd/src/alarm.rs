@@ -136,6 +136,12 @@ impl Alarm {
         self.open
     }
 
+    /// Samples since it opened.
+    #[must_use]
+    pub const fn age(&self) -> f32 {
+        self.age
+    }
+
     /// Samples seen, and how many it takes before the first alert.
     /// ```
     /// use brooklet_core::alarm::{Alarm, Settings};
@@ -218,9 +224,13 @@ impl Alarm {
         }
         self.quiet = if level < 0.5 * settings.threshold { self.quiet.saturating_add(1) } else { 0 };
         self.age = math::min(self.age + 1.0, 1e7);
-        let accepted = math::max(ACCEPTED_SAMPLES, ACCEPTED_HOURS * self.an_hour());
-        self.open = self.quiet < QUIET_SAMPLES && self.age < accepted;
+        self.open = self.quiet < QUIET_SAMPLES && self.age < self.accepted_after();
         !self.open
+    }
+
+    /// What lasts for so many samples is the new normal.
+    pub(crate) fn accepted_after(&self) -> f32 {
+        math::max(ACCEPTED_SAMPLES, ACCEPTED_HOURS * self.an_hour())
     }
 }
 

@@ -23,7 +23,7 @@
 //! | models | [`regress`], [`classify`], [`cluster`] | from a sample to a number, a class, a group |
 //! | foresight | [`forecast`], [`prognose`] | what comes next, and how long until a limit |
 //! | judgement | [`fuse`], [`evaluate`], [`recommend`] | one score from several, how good predictions are, what helped before |
-//! | decision | [`alarm`], [`monitor`] | from evidence to alerts: the one step that firmware and gateway share |
+//! | decision | [`alarm`], [`sensor`], [`monitor`] | from evidence to alerts, plant and sensor told apart: the one step that firmware and gateway share |
 //! | edge | [`snapshot`], [`frame`], [`message`], [`transfer`] | what goes into flash or over a wire |
 //!
 //! # Which learner for which question
@@ -137,6 +137,7 @@ pub mod recommend;
 
 pub mod alarm;
 pub mod monitor;
+pub mod sensor;
 
 pub mod frame;
 pub mod message;

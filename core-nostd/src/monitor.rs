@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::alarm::{Alarm, Change, Settings};
 use crate::anomaly::DefaultDetector;
+use crate::math;
 use crate::sample::Timed;
+use crate::sensor::{Fault, Finding, Sensor, Sight};
 use crate::snapshot::Snapshot;
 use crate::traits::{Judge, Learner, Stance, Stepper, Validate};
 
@@ -29,12 +31,24 @@ pub struct Verdict {
     pub fired: bool,
     /// The level is no longer held; an alert that was open ends here.
     pub ended: bool,
+    /// What is wrong with the sensor, for as long as it lasts; these readings are shown and not learnt. Travels beside the
+    /// verdict (see [`Message::Faulty`](crate::message::Message::Faulty)), so that older peers can read the verdict.
+    #[serde(skip)]
+    pub fault: Option<Fault>,
 }
 
-/// A detector with its alarm.
+/// Evidence of a sensor's fault in powers of ten: that of a value further out than ever seen.
+const FAULT: f32 = 5.0;
+
+/// A detector with its alarm, and an eye on the sensor.
 ///
-/// Memory: the detector's and 48 bytes, rounded up to eight. Cost: the detector's, a logarithm,
-/// half a dozen divisions.
+/// While the sensor is at fault the detector's score is shown, but it learns nothing. A fault that
+/// [rings](Fault::rings) has the evidence 5 and goes through the same alarm as all evidence: warm-up, raised bar, budget, end
+/// after twelve quiet readings, and after 2,000 readings and a day it is accepted as the new normal. An alert that was open
+/// when the fault was found, and that began with it, is taken over: one call, not two.
+///
+/// Memory: the detector's and 200 bytes, rounded up to eight. Cost: the detector's, a logarithm,
+/// half a dozen divisions, and what [`Sensor`] takes.
 /// ```
 /// use brooklet_core::{alarm::Settings, anomaly::ZScore, monitor::Monitor, sample::Moment};
 /// let mut monitor = Monitor::new(ZScore::<1000>::new());
@@ -47,6 +61,9 @@ pub struct Verdict {
 pub struct Monitor<D> {
     detector: D,
     alarm: Alarm,
+    sensor: Sensor,
+    /// The open fault has rung, or an alert that began with it has.
+    told: bool,
 }
 
 /// The promise to those who count bytes: a channel with the default detector takes less than 3 kB.
@@ -58,7 +75,7 @@ impl<D> Monitor<D> {
     // pass GVN; 1.97 is right). The conformance tests in release mode found it and watch over it.
     #[inline(never)]
     pub const fn new(detector: D) -> Self {
-        Self { detector, alarm: Alarm::new() }
+        Self { detector, alarm: Alarm::new(), sensor: Sensor::new(), told: false }
     }
 
     /// The detector.
@@ -70,6 +87,12 @@ impl<D> Monitor<D> {
     pub const fn alarm(&self) -> &Alarm {
         &self.alarm
     }
+
+    /// The sensor's fault that is open, in figures.
+    #[must_use]
+    pub fn finding(&self) -> Option<Finding> {
+        self.sensor.finding()
+    }
 }
 
 /// The alarm during one step, and what has come of it so far.
@@ -77,6 +100,10 @@ struct Step<'a> {
     alarm: &'a mut Alarm,
     settings: &'a Settings,
     time: Option<i64>,
+    /// Evidence of a fault.
+    fault: f32,
+    /// .. that has rung already.
+    told: bool,
     verdict: Verdict,
 }
 
@@ -84,9 +111,10 @@ impl Judge for Step<'_> {
     fn score(&mut self, score: f32) -> Stance {
         let was_open = self.alarm.is_open();
         let threshold = self.alarm.threshold(self.settings);
-        let change = self.alarm.step(score, self.time, self.settings);
+        let score = math::max(score, self.fault);
+        let change = self.alarm.step(if self.told { 0.0 } else { score }, self.time, self.settings);
         let fired = change == Change::Fired;
-        self.verdict = Verdict { score, level: score, threshold, fired, ended: false };
+        self.verdict = Verdict { score, level: score, threshold, fired, ..self.verdict };
         match change {
             Change::Fired => Stance::Alert,
             Change::Noticed => Stance::Protect,
@@ -96,8 +124,8 @@ impl Judge for Step<'_> {
     }
 
     fn level(&mut self, level: f32) -> bool {
-        self.verdict.level = level;
-        self.verdict.ended = self.alarm.settle(level, self.settings);
+        self.verdict.level = math::max(level, self.fault);
+        self.verdict.ended = self.alarm.settle(self.verdict.level, self.settings);
         self.verdict.ended
     }
 }
@@ -113,10 +141,32 @@ where
 
     /// As [`step`](Self::step), with the reasons if an alert starts.
     pub fn step_explained(&mut self, x: &D::Input, settings: &Settings) -> (Verdict, Option<D::Because>) {
-        let verdict = Verdict { score: 0.0, level: 0.0, threshold: 0.0, fired: false, ended: false };
-        let mut step = Step { alarm: &mut self.alarm, settings, time: x.time(), verdict };
-        let because = self.detector.step_one(x, &mut step);
-        (step.verdict, because)
+        let time = x.time();
+        let sight = x.reading().map_or(Sight::GOOD, |value| self.sensor.step(value, time));
+        let rings = sight.fault.is_some_and(Fault::rings);
+        let length = self.sensor.finding().map_or(0.0, |finding| finding.readings as f32);
+        self.told = rings && (self.told || self.alarm.is_open() && self.alarm.age() <= length);
+        let verdict = Verdict {
+            score: 0.0,
+            level: 0.0,
+            threshold: 0.0,
+            fired: false,
+            ended: false,
+            fault: sight.fault,
+        };
+        let fault = if rings { FAULT } else { 0.0 };
+        let mut step = Step { alarm: &mut self.alarm, settings, time, fault, told: self.told, verdict };
+        let because = if sight.learn {
+            self.detector.step_one(x, &mut step)
+        } else {
+            self.detector.watch_one(x, &mut step)
+        };
+        let verdict = step.verdict;
+        self.told |= rings && verdict.fired;
+        if rings && (verdict.ended || length >= self.alarm.accepted_after()) {
+            self.sensor.accept();
+        }
+        (verdict, because)
     }
 }
 
@@ -125,16 +175,18 @@ impl<D: Learner> Monitor<D> {
     pub fn reset(&mut self) {
         self.detector.reset();
         self.alarm = Alarm::new();
+        self.sensor = Sensor::new();
+        self.told = false;
     }
 }
 
 impl<D: Validate> Validate for Monitor<D> {
     fn is_valid(&self) -> bool {
-        self.detector.is_valid() && self.alarm.is_valid()
+        self.detector.is_valid() && self.alarm.is_valid() && self.sensor.is_valid()
     }
 
     fn shape(&self) -> u32 {
-        self.detector.shape().saturating_add(self.alarm.shape())
+        self.detector.shape().saturating_add(self.alarm.shape()).saturating_add(self.sensor.shape())
     }
 }
 

@@ -48,11 +48,20 @@ impl Moment {
 pub trait Timed {
     /// Milliseconds since 1970-01-01, if known.
     fn time(&self) -> Option<i64>;
+
+    /// What one sensor measured, if it was only one.
+    fn reading(&self) -> Option<f32> {
+        None
+    }
 }
 
 impl Timed for Moment {
     fn time(&self) -> Option<i64> {
         self.time
+    }
+
+    fn reading(&self) -> Option<f32> {
+        Some(self.value)
     }
 }
 

@@ -138,6 +138,13 @@ pub trait Judge {
 pub trait Stepper: Protect + Explain {
     /// One step; the reasons if an alert opens.
     fn step_one(&mut self, x: &Self::Input, judge: &mut impl Judge) -> Option<Self::Because> {
+        let because = self.watch_one(x, judge);
+        self.learn_one(x);
+        because
+    }
+
+    /// A step over a sample that must not be learnt.
+    fn watch_one(&mut self, x: &Self::Input, judge: &mut impl Judge) -> Option<Self::Because> {
         let stance = judge.score(self.score_one(x).unwrap_or(0.0));
         let because = (stance == Stance::Alert).then(|| self.explain_one(x));
         if matches!(stance, Stance::Protect | Stance::Alert) {
@@ -146,7 +153,6 @@ pub trait Stepper: Protect + Explain {
         if stance != Stance::Calm && judge.level(self.level_one(x)) {
             self.release();
         }
-        self.learn_one(x);
         because
     }
 }
