@@ -1,8 +1,9 @@
 //! What goes upstream: an alert, its life cycle, and the sentence that explains it.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use brooklet_core::anomaly::{Because, EXPERT_NAMES};
+use brooklet_core::sensor::{Fault, Finding};
 use serde::{Deserialize, Serialize};
 
 use crate::reading::{ChannelId, DeviceId, Timestamp};
@@ -18,6 +19,9 @@ pub struct Alert {
     pub channel: ChannelId,
     /// What kind of finding.
     pub kind: Kind,
+    /// What is wrong with the sensor; null unless it is a sensor's fault.
+    #[serde(default)]
+    pub fault: Option<Fault>,
     /// How strong the evidence is.
     pub severity: Severity,
     /// Where in its life it is.
@@ -57,6 +61,8 @@ pub struct Alert {
 pub enum Kind {
     /// Readings that do not belong to what was learnt.
     Anomaly,
+    /// The sensor, or the way from it, is at fault: its readings say nothing and are not learnt.
+    SensorFault,
 }
 
 /// How strong the evidence is.
@@ -162,6 +168,14 @@ pub enum Change {
     Resolved,
 }
 
+/// A sensor's fault behind an alert.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Blame {
+    pub(crate) fault: Fault,
+    /// In figures, if they are known.
+    pub(crate) finding: Option<Finding>,
+}
+
 /// The moment an alert starts.
 pub(crate) struct Onset<'a> {
     pub(crate) device: &'a DeviceId,
@@ -172,6 +186,7 @@ pub(crate) struct Onset<'a> {
     pub(crate) score: f32,
     pub(crate) threshold: f32,
     pub(crate) because: Because,
+    pub(crate) blame: Option<Blame>,
     pub(crate) model: ModelTag,
     /// How many alerts this channel had before.
     pub(crate) number: u64,
@@ -182,11 +197,12 @@ impl Alert {
     pub(crate) fn fire(onset: Onset<'_>) -> Self {
         let experts = contributions(&onset.because);
         let sentence = sentence(&onset, experts.first().map_or("", |first| first.expert.as_str()));
-        Self {
+        let mut alert = Self {
             id: id(&onset),
             device: onset.device.clone(),
             channel: onset.channel.clone(),
             kind: Kind::Anomaly,
+            fault: None,
             severity: Severity::of(onset.score),
             state: State::Firing,
             started_at: onset.at,
@@ -205,6 +221,53 @@ impl Alert {
             because: Reasons { sentence, experts },
             model: onset.model,
             sequence: 1,
+        };
+        if let Some(blame) = &onset.blame {
+            alert.blame(blame);
+        }
+        alert
+    }
+
+    /// It is the sensor. True if that is news.
+    pub(crate) fn blame(&mut self, blame: &Blame) -> bool {
+        if self.fault.is_some() {
+            return false;
+        }
+        (self.kind, self.fault) = (Kind::SensorFault, Some(blame.fault));
+        self.because.sentence = format!("{} {} {}", self.device, self.channel, self.accusation(blame));
+        true
+    }
+
+    /// What is wrong with the sensor, as the end of a sentence.
+    fn accusation(&self, Blame { fault, finding }: &Blame) -> String {
+        let digits = decimals(self.expected.high - self.expected.low);
+        let value = Number { value: self.value, digits, unit: self.unit.as_deref() };
+        match (fault, finding) {
+            (Fault::Stuck, Some(finding)) => {
+                let (lasted, usual) = match (finding.millis, finding.usual_millis) {
+                    (Some(millis), Some(usual)) => (lasting(millis), lasting(usual)),
+                    _ => (readings(finding.readings), readings(finding.usual)),
+                };
+                format!(
+                    "has been stuck at {value} for {lasted}; it never stood still for more than {usual} before."
+                )
+            }
+            (Fault::Stuck, None) => format!("is stuck at {value}, as the device itself finds."),
+            (Fault::Flat, _) => {
+                format!("hardly moves any more at {value}: less than a twentieth of the calmest it ever was.")
+            }
+            (Fault::DropOut, _) => format!("has dropped out: {value} is not a reading but stands for none."),
+            (Fault::Spike, _) => {
+                format!("was {value} for a moment and is back: a spike, further than it ever moved.")
+            }
+            (Fault::UnitChange, Some(Finding { unit: Some((times, plus)), .. })) => {
+                let plus = if *plus == 0.0 { String::new() } else { format!(" plus {plus}") };
+                format!(
+                    "goes on as before, but in another unit: its readings are {times} times the former{plus}."
+                )
+            }
+            (Fault::UnitChange, _) => "goes on as before, but in another unit.".to_owned(),
+            _ => format!("is at fault: {}.", fault.name()),
         }
     }
 
@@ -260,13 +323,9 @@ fn contributions(because: &Because) -> Vec<Contribution> {
 
 /// For people who have a plant to run, not a statistics course to pass.
 fn sentence(onset: &Onset<'_>, strongest: &str) -> String {
-    let unit = onset.unit.map(|unit| format!(" {unit}")).unwrap_or_default();
     let because = &onset.because;
     let digits = decimals(because.high - because.low);
-    let number = |x: f32| match x.abs() {
-        size if size != 0.0 && !(1e-4..1e7).contains(&size) => format!("{x:.2e}{unit}"),
-        _ => format!("{x:.digits$}{unit}"),
-    };
+    let number = |value: f32| Number { value, digits, unit: onset.unit };
     let mut text = format!("{} {} is {}", onset.device, onset.channel, number(onset.value));
     if strongest.is_empty() {
         return text + " - unusual, as the device itself finds.";
@@ -291,6 +350,37 @@ fn sentence(onset: &Onset<'_>, strongest: &str) -> String {
         band.1
     );
     text
+}
+
+/// A reading as people write it.
+struct Number<'a> {
+    value: f32,
+    /// Behind the point.
+    digits: usize,
+    unit: Option<&'a str>,
+}
+
+impl fmt::Display for Number<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { value, digits, unit } = self;
+        match value.abs() {
+            size if size != 0.0 && !(1e-4..1e7).contains(&size) => write!(f, "{value:.2e}")?,
+            _ => write!(f, "{value:.digits$}")?,
+        }
+        unit.map_or(Ok(()), |unit| write!(f, " {unit}"))
+    }
+}
+
+/// A time span in the largest unit of which there are at least two.
+fn lasting(millis: f32) -> String {
+    let seconds = millis / 1000.0;
+    let units = [(86_400.0, "days"), (3600.0, "h"), (60.0, "min")];
+    let (size, name) = units.into_iter().find(|(size, _)| seconds >= 2.0 * size).unwrap_or((1.0, "s"));
+    format!("{:.0} {name}", seconds / size)
+}
+
+fn readings(count: u32) -> String {
+    format!("{count} reading{}", if count == 1 { "" } else { "s" })
 }
 
 /// Digits behind the point that are worth showing for a band of this width: two of the width itself.
@@ -351,6 +441,7 @@ mod tests {
             score: 4.6,
             threshold: 2.4,
             because: Because { evidence: [3.0, 0.0, 2.0, 0.0, 0.0], expected: 2.0, low: 1.0, high: 3.0 },
+            blame: None,
             model: ModelTag { name: "default".into(), version: "0".into(), digest: "0".into() },
             number: 0,
         })

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use brooklet_core::alarm::Settings;
 use brooklet_core::anomaly::Because;
 use brooklet_core::monitor::Verdict;
+use brooklet_core::sensor::Fault;
 
 use serde::{Deserialize, Serialize};
 
 use crate::admission::Bucket;
-use crate::alert::{Alert, Change, ModelTag, Onset};
+use crate::alert::{Alert, Blame, Change, ModelTag, Onset};
 use crate::decode::MAX_STRING;
 use crate::model::Model;
 use crate::order::{Held, Limits, MOST_HELD, Order, Refused, Repair, Taken};
@@ -81,6 +82,8 @@ pub enum Op {
         because: Option<Because>,
         /// Whether the device has an alert open.
         firing: bool,
+        /// What is wrong with the sensor: verdicts are kept without it.
+        fault: Option<Fault>,
     },
     /// The side that makes the open alert, this one or the device, has no more to say: its alert is over.
     End {
@@ -372,8 +375,9 @@ impl Channel {
         self.changed_in = Some(round);
         match op {
             Op::Step { value, when } => self.step(device, *value, *when),
-            Op::Judged { value, when, verdict, because, firing } => {
-                self.judged(device, *value, *when, *verdict, *because, *firing)
+            Op::Judged { value, when, verdict, because, firing, fault } => {
+                let verdict = Verdict { fault: *fault, ..*verdict };
+                self.judged(device, *value, *when, verdict, *because, *firing)
             }
             Op::End { by_device } => Outcome::ended(self.end(*by_device)),
             // Checked before; a model that is none changes nothing.
@@ -447,7 +451,12 @@ impl Channel {
         #[cfg(test)]
         assert!(value != tests::PANICS, "a learner that panics");
         let (verdict, because) = self.model.step(value, known.then_some(at), &self.settings.alarm)?;
-        Some(self.tell(device, value, at, verdict, because, false))
+        let blame = if self.model.blames_sensor() {
+            verdict.fault.map(|fault| Blame { fault, finding: self.model.finding() })
+        } else {
+            None
+        };
+        Some(self.tell(device, value, at, verdict, because, blame, false))
     }
 
     fn judged(
@@ -480,7 +489,9 @@ impl Channel {
         // A device need not say why.
         let silent = Because { evidence: [0.0; 5], expected: value, low: value, high: value };
         let because = verdict.fired.then(|| because.unwrap_or(silent));
-        used.push(self.tell(device, value, at, verdict, because, true));
+        let explains = |fault: &Fault| fault.rings() || *fault == Fault::Spike;
+        let blame = verdict.fault.filter(explains).map(|fault| Blame { fault, finding: None });
+        used.push(self.tell(device, value, at, verdict, because, blame, true));
         Outcome { fate: Some(Fate::Used), repair, used, ended: None }
     }
 
@@ -508,6 +519,7 @@ impl Channel {
         at: Timestamp,
         verdict: Verdict,
         because: Option<Because>,
+        blame: Option<Blame>,
         by_device: bool,
     ) -> Used {
         self.order.learnt(at);
@@ -534,6 +546,7 @@ impl Channel {
                 score: verdict.score,
                 threshold: verdict.threshold,
                 because,
+                blame,
                 model: if by_device { ModelTag::device() } else { self.settings.tag() },
                 number: self.alerts,
             }));
@@ -546,12 +559,14 @@ impl Channel {
             } else {
                 self.alert = Some(alert);
             }
-        } else if let Some(alert) = &mut self.alert
-            && is_due(at, self.sent_at, self.settings.update_every)
-        {
-            self.sent_at = at;
-            alert.sequence = alert.sequence.saturating_add(1);
-            changes.push((Change::Updated, alert.clone()));
+        } else if let Some(alert) = &mut self.alert {
+            // What turns out to be the sensor is said at once, in the alert that is open: one call, not two.
+            let blamed = blame.is_some_and(|blame| alert.blame(&blame));
+            if blamed || is_due(at, self.sent_at, self.settings.update_every) {
+                self.sent_at = at;
+                alert.sequence = alert.sequence.saturating_add(1);
+                changes.push((Change::Updated, alert.clone()));
+            }
         }
         Used { value, verdict, at, changes }
     }
@@ -653,7 +668,8 @@ pub(crate) mod tests {
     fn a_device_that_judges_makes_the_alert_and_teaches_nothing() {
         let (device, mut channel) = (DeviceId("d".into()), channel());
         let before = channel.snapshot().unwrap();
-        let verdict = |score, fired, ended| Verdict { score, level: score, threshold: 2.2, fired, ended };
+        let verdict =
+            |score, fired, ended| Verdict { score, level: score, threshold: 2.2, fired, ended, fault: None };
         let mut judged = |time, value, verdict: Verdict| {
             let when = When::recorded(Timestamp(time));
             let outcome = channel.judged(&device, value, when, verdict, None, verdict.fired);
@@ -679,7 +695,8 @@ pub(crate) mod tests {
     #[test]
     fn an_onset_and_an_end_that_were_lost_are_made_up_for() {
         let (device, mut channel) = (DeviceId("d".into()), channel());
-        let verdict = Verdict { score: 2.0, level: 3.0, threshold: 2.2, fired: false, ended: false };
+        let verdict =
+            Verdict { score: 2.0, level: 3.0, threshold: 2.2, fired: false, ended: false, fault: None };
         let mut judged = |time, firing| {
             let when = When::recorded(Timestamp(time));
             let changes = used(channel.judged(&device, 50.0, when, verdict, None, firing)).changes;
@@ -695,8 +712,14 @@ pub(crate) mod tests {
     #[test]
     fn whatever_a_device_says_its_alert_can_be_stored_and_read_again() {
         let (device, mut channel) = (DeviceId("d".into()), channel());
-        let verdict =
-            Verdict { score: f32::MAX, level: f32::MAX, threshold: f32::MIN, fired: true, ended: false };
+        let verdict = Verdict {
+            score: f32::MAX,
+            level: f32::MAX,
+            threshold: f32::MIN,
+            fired: true,
+            ended: false,
+            fault: None,
+        };
         for (i, evidence) in
             [[f32::MAX; 5], [f32::MIN; 5], [2.0, -2.0, -1.9, 0.0, 0.0]].into_iter().enumerate()
         {
@@ -772,8 +795,15 @@ pub(crate) mod tests {
             2 => Op::Step { value, when: When::Unknown(arrived) },
             3 => Op::Step { value: f32::NAN, when: own },
             4 if i > 900 => {
-                let verdict = Verdict { score: 3.0, level: 3.0, threshold: 2.2, fired: false, ended: false };
-                Op::Judged { value, when: own, verdict, because: None, firing: below(2) == 0 }
+                let verdict = Verdict {
+                    score: 3.0,
+                    level: 3.0,
+                    threshold: 2.2,
+                    fired: false,
+                    ended: false,
+                    fault: None,
+                };
+                Op::Judged { value, when: own, verdict, because: None, firing: below(2) == 0, fault: None }
             }
             5 => Op::End { by_device: below(2) == 0 },
             6 => {

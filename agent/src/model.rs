@@ -4,6 +4,7 @@ use brooklet_core::alarm::Settings;
 use brooklet_core::anomaly::{Because, Detector};
 use brooklet_core::monitor::{Monitor, Verdict};
 use brooklet_core::sample::Moment;
+use brooklet_core::sensor::Finding;
 use brooklet_core::snapshot;
 
 use crate::reading::Timestamp;
@@ -44,6 +45,18 @@ impl Model {
     #[must_use]
     pub fn warm_up(&self, settings: &Settings) -> (u32, u32) {
         self.monitor.alarm().warm_up(settings)
+    }
+
+    /// True if the open alert is of the sensor's fault.
+    #[must_use]
+    pub const fn blames_sensor(&self) -> bool {
+        self.monitor.blames_sensor()
+    }
+
+    /// The sensor's fault that is open, in figures.
+    #[must_use]
+    pub fn finding(&self) -> Option<Finding> {
+        self.monitor.finding()
     }
 
     /// True while an alert of its own is open.

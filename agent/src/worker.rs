@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use brooklet_core::frame::Step;
 use brooklet_core::message::{self, Judged, Message};
+use brooklet_core::sensor::Fault;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
@@ -76,6 +77,9 @@ pub struct Score {
     pub level: f32,
     /// An alert is open.
     pub firing: bool,
+    /// What is wrong with the sensor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fault: Option<Fault>,
     /// The channel has seen enough to raise alerts.
     pub ready: bool,
 }
@@ -256,13 +260,8 @@ impl Worker {
                     talk::greet(link, from.device, hello);
                 }
             }
-            Message::Judged(judged) => {
-                self.ledger.add(Count::Decoded, 1);
-                self.ledger.add(Count::Readings, 1);
-                let channel = decode::device::channel(&judged.reading.channel);
-                let time = decode::device::time(judged.reading.time);
-                self.step(from, &channel, judged.reading.value, time, Some(judged), findings);
-            }
+            Message::Judged(judged) => self.judged(from, judged, findings),
+            Message::Faulty(faulty) => self.judged(from, &faulty.judged(), findings),
             Message::Reading(_) | Message::Summary(_) => {
                 match decode::device::readings(message, &mut readings) {
                     Ok(()) => {
@@ -343,6 +342,15 @@ impl Worker {
         }
     }
 
+    /// One reading that its device has judged.
+    fn judged(&mut self, from: Origin<'_>, judged: &Judged, findings: &mut Vec<Finding>) {
+        self.ledger.add(Count::Decoded, 1);
+        self.ledger.add(Count::Readings, 1);
+        let channel = decode::device::channel(&judged.reading.channel);
+        let time = decode::device::time(judged.reading.time);
+        self.step(from, &channel, judged.reading.value, time, Some(judged), findings);
+    }
+
     /// One reading: used, or counted under the reason why not.
     fn step(
         &mut self,
@@ -397,7 +405,8 @@ impl Worker {
         let op = match judged {
             None => Op::Step { value, when },
             Some(Judged { verdict, because, firing, .. }) => {
-                Op::Judged { value, when, verdict: *verdict, because: *because, firing: *firing }
+                let (verdict, because, firing) = (*verdict, *because, *firing);
+                Op::Judged { value, when, verdict, because, firing, fault: verdict.fault }
             }
         };
         let Some(outcome) = self.apply(from.device, channel, op) else { return Some(Count::OverCap) };
@@ -467,6 +476,7 @@ impl Worker {
                         score: used.verdict.score,
                         level: used.verdict.level,
                         firing: channel.alert().is_some(),
+                        fault: used.verdict.fault,
                         ready: judged || channel.is_ready(),
                     })));
                 }

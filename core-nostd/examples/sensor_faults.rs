@@ -45,9 +45,15 @@ fn quiet(channels: &[Channel], verbose: bool) {
             *told.entry(fault.name()).or_default() += 1;
             rang += usize::from(rings);
             if verbose {
-                let around = readings.get(first.saturating_sub(3)..(first + 3).min(readings.len())).unwrap_or_default();
+                let around = readings
+                    .get(first.saturating_sub(3)..(first + 3).min(readings.len()))
+                    .unwrap_or_default();
                 let around: Vec<f32> = around.iter().map(|r| r.1).collect();
-                println!("  {name}: {} at {first}, {} readings, rang {rings}: {around:?}", fault.name(), last + 1 - first);
+                println!(
+                    "  {name}: {} at {first}, {} readings, rang {rings}: {around:?}",
+                    fault.name(),
+                    last + 1 - first
+                );
             }
         }
     }
@@ -56,7 +62,10 @@ fn quiet(channels: &[Channel], verbose: bool) {
 }
 
 fn injected(channels: &[Channel], verbose: bool) {
-    println!("{:9} {:>5} {:>5} {:>6} {:>6} {:>6}  {:>5}", "injected", "all", "found", "other", "missed", "delay", "rang");
+    println!(
+        "{:9} {:>5} {:>5} {:>6} {:>6} {:>6}  {:>5}",
+        "injected", "all", "found", "other", "missed", "delay", "rang"
+    );
     for kind in ["stuck", "flat", "drop_out", "spike", "unit"] {
         let (mut all, mut found, mut other, mut rang, mut delays) = (0, 0, 0, 0, Vec::new());
         for (number, channel) in channels.iter().enumerate() {
@@ -72,7 +81,7 @@ fn injected(channels: &[Channel], verbose: bool) {
                 let here: Vec<Episode> = episodes(&readings)
                     .into_iter()
                     .filter(|e| e.last >= at && e.first <= at + length + 2)
-                    .filter(|e| !matches!(e.fault, Fault::Gap | Fault::Clock))
+                    .filter(|e| !matches!(e.fault, Fault::Gap | Fault::ClockJump))
                     .collect();
                 let wanted = here.iter().find(|e| e.fault.name().starts_with(kind));
                 match wanted {
@@ -84,7 +93,8 @@ fn injected(channels: &[Channel], verbose: bool) {
                     None if !here.is_empty() => {
                         other += 1;
                         if verbose {
-                            let told: Vec<_> = here.iter().map(|e| (e.fault.name(), e.first, e.last)).collect();
+                            let told: Vec<_> =
+                                here.iter().map(|e| (e.fault.name(), e.first, e.last)).collect();
                             println!("  other {kind} in {} at {at}: {told:?}", channel.name);
                         }
                     }
@@ -119,7 +129,8 @@ fn inject(kind: &str, readings: &mut [(i64, f32)], at: usize, rng: &mut Rng) -> 
         return None;
     }
     let (times, plus) =
-        [(1000.0, 0.0), (0.001, 0.0), (10.0, 0.0), (0.1, 0.0), (1.8, 32.0), (14.5038, 0.0), (-1.0, 0.0)][below(7)];
+        [(1000.0, 0.0), (0.001, 0.0), (10.0, 0.0), (0.1, 0.0), (1.8, 32.0), (14.5038, 0.0), (-1.0, 0.0)]
+            [below(7)];
     for (_, value) in &mut readings[at..at + length] {
         *value = match kind {
             "stuck" => before,
@@ -206,15 +217,25 @@ fn made() -> Vec<Channel> {
     add("constant", minute, &mut |_, _| 21.5);
     add("noise", minute, &mut |_, rng| 20.0 + rng.normal());
     add("noise at one hertz", 1000, &mut |_, rng| 20.0 + rng.normal());
-    add("quantised in halves", minute, &mut |i, rng| (2.0 * (20.0 + 3.0 * day(i).sin() + 0.2 * rng.normal())).round() / 2.0);
+    add("quantised in halves", minute, &mut |i, rng| {
+        (2.0 * (20.0 + 3.0 * day(i).sin() + 0.2 * rng.normal())).round() / 2.0
+    });
     add("quantised, slow", minute, &mut |i, _| (20.0 + 3.0 * day(i).sin()).round());
-    add("slow in tenths", minute, &mut |i, rng| (10.0 * (20.0 + 3.0 * day(i).sin() + 0.02 * rng.normal())).round() / 10.0);
-    add("on in office hours", minute, &mut |i, _| if weekday(i) && (480..1080).contains(&(i % DAY)) { 1.0 } else { 0.0 });
+    add("slow in tenths", minute, &mut |i, rng| {
+        (10.0 * (20.0 + 3.0 * day(i).sin() + 0.02 * rng.normal())).round() / 10.0
+    });
+    add("on in office hours", minute, &mut |i, _| {
+        if weekday(i) && (480..1080).contains(&(i % DAY)) { 1.0 } else { 0.0 }
+    });
     add("pump that cycles, off at weekends", minute, &mut |i, rng| {
         if weekday(i) && i % 20 < 10 { 50.0 + rng.normal() } else { 0.0 }
     });
     add("power with standby", minute, &mut |i, rng| {
-        if weekday(i) && (480..1080).contains(&(i % DAY)) { 1500.0 + 50.0 * rng.normal() } else { 3.0 + 0.1 * rng.normal().round() }
+        if weekday(i) && (480..1080).contains(&(i % DAY)) {
+            1500.0 + 50.0 * rng.normal()
+        } else {
+            3.0 + 0.1 * rng.normal().round()
+        }
     });
     add("vibration, running or not", minute, &mut |i, rng| {
         let size = if weekday(i) && (480..1080).contains(&(i % DAY)) { 4.0 } else { 0.02 };
@@ -242,9 +263,13 @@ fn made() -> Vec<Channel> {
         }
         setpoint
     });
-    add("events", minute, &mut |_, rng| if rng.next_u64() % 50 == 0 { (rng.next_u64() % 100) as f32 } else { 0.0 });
+    add("events", minute, &mut |_, rng| {
+        if rng.next_u64() % 50 == 0 { (rng.next_u64() % 100) as f32 } else { 0.0 }
+    });
     add("heavy tails", minute, &mut |_, rng| (1.5 * rng.normal()).exp());
-    add("rain", minute, &mut |i, rng| if i / 500 % 7 == 0 { (rng.normal().abs() * 10.0).round() / 10.0 } else { 0.0 });
+    add("rain", minute, &mut |i, rng| {
+        if i / 500 % 7 == 0 { (rng.normal().abs() * 10.0).round() / 10.0 } else { 0.0 }
+    });
     add("tank", minute, &mut |i, rng| (i % 700) as f32 / 7.0 + 0.1 * rng.normal());
     add("door opens now and then", minute, &mut |i, rng| {
         let cold = if i % 9973 < 3 { 4.0 } else { 0.0 };

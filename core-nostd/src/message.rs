@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::anomaly::Because;
 use crate::math;
 use crate::monitor::Verdict;
+use crate::sensor::Fault;
 use crate::snapshot;
 use crate::stats::Variance;
 use crate::traits::{Learner, Statistic};
@@ -47,6 +48,17 @@ pub enum Message {
     Want(Want),
     /// A piece of the device's model.
     Piece(Piece),
+    /// What a device that learns by itself made of a reading while its sensor is at fault.
+    Faulty(Faulty),
+}
+
+impl From<Judged> for Message {
+    fn from(judged: Judged) -> Self {
+        match judged.verdict.fault {
+            None => Self::Judged(judged),
+            Some(fault) => Self::Faulty(Faulty { judged, fault }),
+        }
+    }
 }
 
 /// Who speaks.
@@ -106,7 +118,7 @@ pub struct Reading {
 /// ```
 /// use brooklet_core::{frame, message::{Judged, Message, Reading}, monitor::Verdict};
 /// let reading = Reading { channel: "temp".try_into().unwrap(), time: None, value: 99.0 };
-/// let verdict = Verdict { score: 3.5, level: 3.5, threshold: 2.2, fired: true, ended: false };
+/// let verdict = Verdict { score: 3.5, level: 3.5, threshold: 2.2, fired: true, ended: false, fault: None };
 /// let message = Message::Judged(Judged { reading, verdict, because: None, firing: true });
 /// assert_eq!(frame::encode(1, &message, &mut [0; 64]).unwrap().len(), 32);
 /// ```
@@ -120,6 +132,37 @@ pub struct Judged {
     pub because: Option<Because>,
     /// An alert is open now. Said each time, so that a message that is lost costs no alert and leaves none open.
     pub firing: bool,
+}
+
+/// As [`Judged`], while the sensor is at fault. A message of its own: a gateway that does not know it loses these alone.
+/// ```
+/// use brooklet_core::message::{Judged, Message, Reading};
+/// use brooklet_core::{frame, monitor::Verdict, sensor::Fault};
+/// let reading = Reading { channel: "temp".try_into().unwrap(), time: None, value: -127.0 };
+/// let fault = Some(Fault::DropOut);
+/// let verdict = Verdict { score: 5.0, level: 5.0, threshold: 2.2, fired: true, ended: false, fault };
+/// let judged = Judged { reading, verdict, because: None, firing: true };
+/// let mut buffer = [0; 64];
+/// let bytes = frame::encode(1, &Message::from(judged.clone()), &mut buffer).unwrap();
+/// let (_, Message::Faulty(faulty)) = frame::decode(bytes).unwrap() else { panic!() };
+/// assert_eq!(faulty.judged(), judged);
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Faulty {
+    /// The reading and the verdict, in which the fault does not travel.
+    pub judged: Judged,
+    /// What is wrong.
+    pub fault: Fault,
+}
+
+impl Faulty {
+    /// The reading and the verdict, the fault in it.
+    #[must_use]
+    pub fn judged(&self) -> Judged {
+        let mut judged = self.judged.clone();
+        judged.verdict.fault = Some(self.fault);
+        judged
+    }
 }
 
 /// Some readings of a channel in a few figures.

@@ -62,7 +62,9 @@ pub struct Monitor<D> {
     detector: D,
     alarm: Alarm,
     sensor: Sensor,
-    /// The open fault has rung, or an alert that began with it has.
+    /// An alert is open, and not only the level held.
+    ringing: bool,
+    /// That alert is of the sensor's fault, or began with it.
     told: bool,
 }
 
@@ -75,7 +77,7 @@ impl<D> Monitor<D> {
     // pass GVN; 1.97 is right). The conformance tests in release mode found it and watch over it.
     #[inline(never)]
     pub const fn new(detector: D) -> Self {
-        Self { detector, alarm: Alarm::new(), sensor: Sensor::new(), told: false }
+        Self { detector, alarm: Alarm::new(), sensor: Sensor::new(), ringing: false, told: false }
     }
 
     /// The detector.
@@ -86,6 +88,12 @@ impl<D> Monitor<D> {
     /// The alarm.
     pub const fn alarm(&self) -> &Alarm {
         &self.alarm
+    }
+
+    /// True if the alert that is open is of the sensor's fault, whether it rang for it or before it was known.
+    #[must_use]
+    pub const fn blames_sensor(&self) -> bool {
+        self.told
     }
 
     /// The sensor's fault that is open, in figures.
@@ -144,8 +152,11 @@ where
         let time = x.time();
         let sight = x.reading().map_or(Sight::GOOD, |value| self.sensor.step(value, time));
         let rings = sight.fault.is_some_and(Fault::rings);
-        let length = self.sensor.finding().map_or(0.0, |finding| finding.readings as f32);
-        self.told = rings && (self.told || self.alarm.is_open() && self.alarm.age() <= length);
+        let length = match sight.fault {
+            Some(Fault::Spike) => Sensor::LONGEST_SPIKE,
+            _ => self.sensor.finding().map_or(0.0, |finding| finding.readings as f32),
+        };
+        self.told = self.ringing && (rings && self.told || length > 0.0 && self.alarm.age() <= length);
         let verdict = Verdict {
             score: 0.0,
             level: 0.0,
@@ -155,7 +166,8 @@ where
             fault: sight.fault,
         };
         let fault = if rings { FAULT } else { 0.0 };
-        let mut step = Step { alarm: &mut self.alarm, settings, time, fault, told: self.told, verdict };
+        let mut step =
+            Step { alarm: &mut self.alarm, settings, time, fault, told: rings && self.told, verdict };
         let because = if sight.learn {
             self.detector.step_one(x, &mut step)
         } else {
@@ -163,6 +175,7 @@ where
         };
         let verdict = step.verdict;
         self.told |= rings && verdict.fired;
+        self.ringing = (self.ringing || verdict.fired) && !verdict.ended;
         if rings && (verdict.ended || length >= self.alarm.accepted_after()) {
             self.sensor.accept();
         }
@@ -176,7 +189,7 @@ impl<D: Learner> Monitor<D> {
         self.detector.reset();
         self.alarm = Alarm::new();
         self.sensor = Sensor::new();
-        self.told = false;
+        (self.ringing, self.told) = (false, false);
     }
 }
 
@@ -192,4 +205,77 @@ impl<D: Validate> Validate for Monitor<D> {
 
 impl<D: Validate + Serialize + for<'de> Deserialize<'de>> Snapshot for Monitor<D> {
     const KIND: u16 = 1;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Rng;
+    use crate::sample::Moment;
+    use crate::traits::Protect;
+
+    const FIVE_MINUTES: i64 = 300_000;
+
+    fn taught() -> (Monitor<DefaultDetector>, Rng) {
+        let (mut monitor, mut rng) = (Monitor::new(DefaultDetector::new()), Rng::new(1));
+        for i in 0..3000 {
+            assert_eq!(step(&mut monitor, i, 20.0 + 0.1 * rng.normal()).fault, None, "{i}");
+        }
+        (monitor, rng)
+    }
+
+    fn step(monitor: &mut Monitor<DefaultDetector>, i: i64, value: f32) -> Verdict {
+        monitor.step(&Moment::new(value, Some(i * FIVE_MINUTES)).unwrap(), &Settings::DEFAULT)
+    }
+
+    #[test]
+    fn a_fault_is_shown_rings_once_and_trains_nobody() {
+        let (mut monitor, mut rng) = taught();
+        let before = *monitor.detector();
+        let mut alerts = 0;
+        for i in 0..1000 {
+            let verdict = step(&mut monitor, 3000 + i, -127.0);
+            assert_eq!(verdict.fault, Some(Fault::DropOut));
+            assert!(verdict.score >= FAULT && verdict.level >= FAULT && !verdict.ended);
+            alerts += u32::from(verdict.fired);
+        }
+        assert_eq!((alerts, monitor.blames_sensor()), (1, true));
+        // What is held of the alert aside: not one statistic has moved.
+        monitor.detector.release();
+        assert_eq!(monitor.detector(), &before);
+        let ended = (0..100).find(|i| step(&mut monitor, 4000 + i, 20.0 + 0.1 * rng.normal()).ended);
+        assert_eq!(ended, Some(11), "twelve quiet readings");
+    }
+
+    #[test]
+    fn an_alert_that_began_with_the_fault_is_the_faults() {
+        let (mut monitor, mut rng) = taught();
+        // Found as an anomaly; that it was a spike is known when it is over.
+        let spike = step(&mut monitor, 3000, 90.0);
+        assert!(spike.fired && spike.fault.is_none() && !monitor.blames_sensor());
+        let back = step(&mut monitor, 3001, 20.0);
+        assert!(back.fault == Some(Fault::Spike) && !back.fired && monitor.blames_sensor());
+        // An anomaly of before is not.
+        let (mut monitor, _) = taught();
+        let anomaly =
+            (0..100).filter(|i| step(&mut monitor, 3000 + i, 30.0 + 0.1 * rng.normal()).fired).count();
+        assert_eq!(anomaly, 1);
+        let fault = (100..400).filter(|i| step(&mut monitor, 3000 + i, 30.0).fired).count();
+        assert!(monitor.finding().is_some_and(|finding| finding.fault == Fault::Stuck));
+        assert_eq!((fault, monitor.blames_sensor()), (1, true), "a call of its own");
+    }
+
+    #[test]
+    fn what_lasts_is_accepted_even_if_nobody_was_called() {
+        for settings in [Settings::DEFAULT, Settings { threshold: 20.0, ..Settings::DEFAULT }] {
+            let (mut monitor, _) = taught();
+            let fault = |i: i64| {
+                let moment = Moment::new(-127.0, Some((3000 + i) * FIVE_MINUTES)).unwrap();
+                monitor.step(&moment, &settings).fault
+            };
+            let faults: std::vec::Vec<_> = (0..5000).map(fault).collect();
+            let last = faults.iter().rposition(Option::is_some);
+            assert!(last.is_some_and(|last| (1998..2001).contains(&last)), "{last:?} {:?}", faults.last());
+        }
+    }
 }

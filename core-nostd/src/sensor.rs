@@ -10,6 +10,8 @@ use crate::traits::Validate;
 
 /// Readings that must have been learnt before anything is judged.
 const LEAST: u32 = 300;
+/// .. and so many changes, before a step is.
+const MOVES: u32 = 30;
 /// A step so many times the greatest ever between two readings leaves the channel's course ..
 const JUMP: f32 = 4.0;
 /// .. if it is also so many times the usual one.
@@ -91,6 +93,7 @@ const UNITS: [(f32, f32); 15] = [
 /// assert!(!Fault::Gap.rings());
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Fault {
     /// The same value to the bit, far longer than ever.
@@ -102,11 +105,11 @@ pub enum Fault {
     /// One or two readings far out, and back. Told by the reading that is back.
     Spike,
     /// All is as before, but in another unit.
-    Unit,
+    UnitChange,
     /// No readings for far longer than ever. Told by the first one after.
     Gap,
     /// The time went back.
-    Clock,
+    ClockJump,
 }
 
 impl Fault {
@@ -118,16 +121,16 @@ impl Fault {
             Self::Flat => "flat",
             Self::DropOut => "drop_out",
             Self::Spike => "spike",
-            Self::Unit => "unit_change",
+            Self::UnitChange => "unit_change",
             Self::Gap => "gap",
-            Self::Clock => "clock_jump",
+            Self::ClockJump => "clock_jump",
         }
     }
 
     /// Whether it is worth an alert by itself. The others are over when they are seen: they only explain.
     #[must_use]
     pub const fn rings(self) -> bool {
-        matches!(self, Self::Stuck | Self::Flat | Self::DropOut | Self::Unit)
+        matches!(self, Self::Stuck | Self::Flat | Self::DropOut | Self::UnitChange)
     }
 }
 
@@ -175,7 +178,7 @@ pub struct Finding {
     pub usual: u32,
     /// .. in milliseconds. [`Fault::Gap`]: the longest gap before.
     pub usual_millis: Option<f32>,
-    /// [`Fault::Unit`]: the reading is now the former one times the first, plus the second.
+    /// [`Fault::UnitChange`]: the reading is now the former one times the first, plus the second.
     pub unit: Option<(f32, f32)>,
 }
 
@@ -287,6 +290,9 @@ impl Sensor {
         }
     }
 
+    /// Readings from the onset of a spike to the one that tells it.
+    pub(crate) const LONGEST_SPIKE: f32 = SPIKE as f32;
+
     /// The fault that is open, in figures.
     #[must_use]
     pub fn finding(&self) -> Option<Finding> {
@@ -298,7 +304,10 @@ impl Sensor {
             millis: self.span(),
             usual: if stuck { self.most_run } else { 0 },
             usual_millis: self.time.filter(|_| stuck).map(|_| self.most_run_millis),
-            unit: UNITS.get(self.units.trailing_zeros() as usize).copied().filter(|_| fault == Fault::Unit),
+            unit: UNITS
+                .get(self.units.trailing_zeros() as usize)
+                .copied()
+                .filter(|_| fault == Fault::UnitChange),
         })
     }
 
@@ -338,7 +347,7 @@ impl Sensor {
             None => self.go_on(value, ready),
         };
         let fault = match sight.fault {
-            None if back => Some(Fault::Clock),
+            None if back => Some(Fault::ClockJump),
             None if long => Some(Fault::Gap),
             fault => fault,
         };
@@ -351,9 +360,7 @@ impl Sensor {
             Some(Fault::Stuck) => self.end_run(),
             Some(Fault::Flat) => self.calmest = 0.0,
             Some(Fault::DropOut) => {
-                if self.last == 0.0 {
-                    self.zeros = OWN;
-                }
+                self.most_step = math::max(self.most_step, math::abs(self.last - self.before));
                 self.resume(self.last);
             }
             Some(_) => {
@@ -405,7 +412,8 @@ impl Sensor {
         let outside = value < self.low || value > self.high;
         let code = outside && value != 0.0 && self.is_code(value);
         let (jump, clear) = if code { (1.0, 1.0) } else { (JUMP, CLEAR) };
-        if ready && step > jump * self.most_step && step > clear * self.usual_step {
+        let moves = ready && self.runs >= MOVES;
+        if moves && step > jump * self.most_step && step > clear * self.usual_step {
             return self.leave(value, step);
         }
         self.end_run();
@@ -431,7 +439,8 @@ impl Sensor {
         self.run = self.run.saturating_add(1);
         let (run, longest) = (self.run, self.most_run);
         let inside = self.low < self.last && self.last < self.high;
-        let judged = ready && inside && self.runs >= STUCK_RUNS && run > STUCK_SUSPECT.saturating_mul(longest);
+        let judged =
+            ready && inside && self.runs >= STUCK_RUNS && run > STUCK_SUSPECT.saturating_mul(longest);
         if judged && run > STUCK_LEAST && run > STUCK_TIMES.saturating_mul(longest) {
             let longer = |span| span > STUCK_TIMES as f32 * self.most_run_millis;
             if self.span().is_none_or(longer) {
@@ -532,7 +541,7 @@ impl Sensor {
         if self.away <= SPIKE {
             return Sight::SUSPECT;
         }
-        if self.same && outside && self.most_run <= u32::from(SPIKE) {
+        if self.same && outside && value != 0.0 && self.most_run <= u32::from(SPIKE) {
             let length = u32::from(self.away);
             self.away = 0;
             return self.open(Fault::DropOut, length);
@@ -544,7 +553,7 @@ impl Sensor {
         }
         if self.away >= UNIT {
             self.away = 0;
-            return self.open(Fault::Unit, u32::from(UNIT));
+            return self.open(Fault::UnitChange, u32::from(UNIT));
         }
         Sight::SUSPECT
     }
@@ -606,5 +615,162 @@ impl Validate for Sensor {
             && self.low <= self.high
             && steps.iter().all(|x| (0.0..=100.0 * math::LIMIT).contains(x))
             && [self.most_gap, self.most_run_millis].iter().all(|x| (0.0..=LONGEST).contains(x))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Rng;
+    use std::vec::Vec;
+
+    const MINUTE: i64 = 60_000;
+
+    /// A sensor after 3,000 readings, a minute apart, of a temperature with a daily cycle.
+    fn taught() -> (Sensor, Rng, i64) {
+        let (mut sensor, mut rng) = (Sensor::new(), Rng::new(1));
+        for i in 0..3000 {
+            let sight = sensor.step(temperature(i, &mut rng), Some(i * MINUTE));
+            assert_eq!(sight, Sight::GOOD, "{i}");
+        }
+        (sensor, rng, 3000)
+    }
+
+    fn temperature(i: i64, rng: &mut Rng) -> f32 {
+        let day = (i % 1440) as f32 / 1440.0;
+        20.0 + 40.0 * day * (1.0 - day) + 0.1 * rng.normal()
+    }
+
+    /// The faults of these readings, each with how many of them.
+    fn told(sensor: &mut Sensor, start: i64, values: impl IntoIterator<Item = f32>) -> Vec<(Fault, usize)> {
+        let mut told: Vec<(Fault, usize)> = Vec::new();
+        for (i, value) in values.into_iter().enumerate() {
+            let Some(fault) = sensor.step(value, Some((start + i as i64) * MINUTE)).fault else { continue };
+            match told.last_mut().filter(|(last, _)| *last == fault) {
+                Some((_, readings)) => *readings += 1,
+                None => told.push((fault, 1)),
+            }
+        }
+        told
+    }
+
+    #[test]
+    fn each_fault_is_told_for_as_long_as_it_lasts() {
+        let (sensor, rng, start) = taught();
+        let good = |n: i64| {
+            (0..n).map({
+                let mut rng = rng.clone();
+                move |i| temperature(3000 + i, &mut rng)
+            })
+        };
+        let mut rng = rng.clone();
+        let last = good(1).next().unwrap();
+        let mut hardly = || last + 0.001 * rng.normal();
+        let flat: Vec<f32> = (0..100).map(|_| hardly()).collect();
+        let cases: [(&str, Vec<f32>, &[(Fault, usize)]); 9] = [
+            ("nothing", Vec::new(), &[]),
+            ("stuck", [last; 60].into(), &[(Fault::Stuck, 61 - 24)]),
+            ("stuck for a moment", [last; 20].into(), &[]),
+            ("flat", flat, &[(Fault::Flat, 47)]),
+            ("a cut wire", [-127.0; 5].into(), &[(Fault::DropOut, 5)]),
+            ("full scale of its own", [143.7; 9].into(), &[(Fault::DropOut, 7)]),
+            ("spike", [300.0, 290.0].into(), &[(Fault::Spike, 1)]),
+            ("real", [70.0, 70.4, 69.8, 70.1, 70.2].into(), &[]),
+            ("Fahrenheit", good(100).map(|x| 1.8 * x + 32.0).collect(), &[(Fault::UnitChange, 77)]),
+        ];
+        for (name, values, wanted) in cases {
+            let mut sensor = sensor;
+            let start = start + 1;
+            sensor.step(last, Some((start - 1) * MINUTE));
+            let count = values.len() as i64;
+            let seen = told(&mut sensor, start, values.into_iter().chain(good(200).skip(1)));
+            assert_eq!(seen, wanted, "{name}, {count}");
+            assert!(sensor.finding().is_none() && sensor.is_valid(), "{name}");
+        }
+    }
+
+    #[test]
+    fn times_tell_of_gaps_and_of_clocks() {
+        let (mut sensor, ..) = taught();
+        let at = |sensor: &mut Sensor, minutes: i64| sensor.step(20.0, Some(minutes * MINUTE)).fault;
+        assert_eq!(at(&mut sensor, 3000), None);
+        assert_eq!(at(&mut sensor, 3012), Some(Fault::Gap));
+        assert_eq!(at(&mut sensor, 3013), None);
+        assert_eq!(at(&mut sensor, 2900), Some(Fault::ClockJump));
+        assert_eq!(at(&mut sensor, 2901), None);
+    }
+
+    #[test]
+    fn what_is_accepted_is_no_fault_again() {
+        let (sensor, mut rng, start) = taught();
+        for fault in [-127.0, 23.0] {
+            let mut sensor = sensor;
+            assert_eq!(told(&mut sensor, start, [fault; 60]).len(), 1);
+            sensor.accept();
+            let usual: Vec<f32> = (0..600).map(|i| temperature(i, &mut rng)).collect();
+            assert_eq!(told(&mut sensor, start + 60, [fault; 60].into_iter().chain(usual)), [], "{fault}");
+            assert_eq!(told(&mut sensor, start + 720, [fault; 60]), [], "{fault}");
+        }
+    }
+
+    #[test]
+    fn zero_is_a_fault_three_times_and_then_the_channels_own() {
+        let (mut sensor, mut rng, start) = taught();
+        let mut rounds = 0;
+        for round in 0..6 {
+            let usual = (0..50).map(|i| temperature(i, &mut rng));
+            rounds += told(&mut sensor, start + 60 * round, [0.0; 10].into_iter().chain(usual)).len();
+        }
+        assert_eq!(rounds, 3);
+    }
+
+    #[test]
+    fn what_repeats_jumps_or_bursts_by_nature_is_left_alone() {
+        let (mut walk, mut total) = (0.0, 0.0);
+        let mut natures: [(&str, &mut dyn FnMut(i64, &mut Rng) -> f32); 8] = [
+            ("constant", &mut |_, _| 5.0),
+            ("on and off", &mut |i, _| f32::from(u8::from(i / 700 % 3 == 0))),
+            ("quantised", &mut |i, rng| {
+                math::round(20.0 + 4.0 * math::sin(i as f32 / 200.0) + 0.1 * rng.normal())
+            }),
+            ("pump, off at weekends", &mut |i, rng| {
+                if i / 1440 % 7 < 5 && i % 20 < 10 { 50.0 + rng.normal() } else { 0.0 }
+            }),
+            ("random walk", &mut |_, rng| {
+                walk += 0.1 * rng.normal();
+                walk
+            }),
+            ("counter", &mut |_, rng| {
+                total += (rng.next_u64() % 3) as f32;
+                total
+            }),
+            ("events", &mut |_, rng| {
+                if rng.next_u64() % 50 == 0 { (rng.next_u64() % 100) as f32 } else { 0.0 }
+            }),
+            ("setpoint", &mut |i, _| (i / 333 % 7) as f32),
+        ];
+        for (name, value) in &mut natures {
+            let (mut sensor, mut rng) = (Sensor::new(), Rng::new(7));
+            let rings = (0..40_000).filter(|&i| {
+                sensor.step(value(i, &mut rng), Some(i * MINUTE)).fault.is_some_and(Fault::rings)
+            });
+            assert_eq!(rings.count(), 0, "{name}");
+        }
+    }
+
+    #[test]
+    fn any_numbers_at_any_times_leave_a_possible_state() {
+        let mut rng = Rng::new(3);
+        let mut sensor = Sensor::new();
+        let extremes = [0.0, -0.0, 1e-45, f32::MAX, f32::MIN, 1.0, -127.0, 65_535.0, 1e18, -1e18];
+        for _ in 0..200_000 {
+            let value = extremes[(rng.next_u64() % 10) as usize];
+            let time = [None, Some(i64::MIN), Some(i64::MAX), Some(rng.next_u64() as i64 >> 20)];
+            sensor.step(value, time[(rng.next_u64() % 4) as usize]);
+            if rng.next_u64() % 1000 == 0 {
+                sensor.accept();
+            }
+            assert!(sensor.is_valid(), "{sensor:?}");
+        }
     }
 }

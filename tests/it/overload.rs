@@ -18,7 +18,7 @@ const TOLD: usize = 10;
 /// A device's own verdict that an alert begins.
 fn fired() -> Vec<u8> {
     let reading = Reading { channel: "t".try_into().unwrap(), time: None, value: 50.0 };
-    let verdict = Verdict { score: 5.0, level: 5.0, threshold: 2.2, fired: true, ended: false };
+    let verdict = Verdict { score: 5.0, level: 5.0, threshold: 2.2, fired: true, ended: false, fault: None };
     let message = Message::Judged(Judged { reading, verdict, because: None, firing: true });
     frame::encode(1, &message, &mut [0; frame::MAX]).unwrap().to_vec()
 }

@@ -37,7 +37,8 @@ impl Feed {
 /// A frame of a device that judges itself: whether it has an alert open.
 pub(crate) fn judged(sequence: u16, time: i64, firing: bool) -> Vec<u8> {
     let channel = "load".try_into().expect("a short name");
-    let verdict = Verdict { score: 4.0, level: 4.0, threshold: 2.2, fired: firing, ended: !firing };
+    let verdict =
+        Verdict { score: 4.0, level: 4.0, threshold: 2.2, fired: firing, ended: !firing, fault: None };
     let reading = Reading { channel, time: Some(time), value: if firing { 9.0 } else { 1.0 } };
     let message = Message::Judged(Judged { reading, verdict, because: None, firing });
     frame::encode(sequence, &message, &mut [0; frame::MAX]).expect("it fits").to_vec()

@@ -162,7 +162,7 @@ impl Board {
             Mode::Verdicts => {
                 let (verdict, because) = step(&mut self.monitor, &reading);
                 self.firing = (self.firing || verdict.fired) && !verdict.ended;
-                self.send(&Message::Judged(Judged { reading, verdict, because, firing: self.firing }));
+                self.send(&Message::from(Judged { reading, verdict, because, firing: self.firing }));
                 return Some(verdict);
             }
         }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use brooklet_core::message::Message;
+use brooklet_core::message::{Faulty, Message};
 
 use super::Refusal;
 use super::readings::{Readings, push_clean};
@@ -47,7 +47,9 @@ pub(crate) fn time(millis: Option<i64>) -> Option<Timestamp> {
 pub(crate) fn readings(message: &Message, out: &mut Readings) -> Result<(), Refusal> {
     let (reading, time) = match message {
         Message::Reading(reading) => (reading, reading.time),
-        Message::Judged(judged) => (&judged.reading, judged.reading.time),
+        Message::Judged(judged) | Message::Faulty(Faulty { judged, .. }) => {
+            (&judged.reading, judged.reading.time)
+        }
         Message::Summary(summary) => {
             if summary.count == 0 || summary.sd < 0.0 || summary.min > summary.max {
                 return Err(Refusal::BadWindow);

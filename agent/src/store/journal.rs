@@ -18,7 +18,7 @@ use crate::device::Op;
 use crate::reading::Name;
 
 const MAGIC: &[u8; 4] = b"BRKJ";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 /// Magic, version, number.
 const HEADER: usize = 14;
 /// Length and checksum.

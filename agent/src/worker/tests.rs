@@ -67,7 +67,7 @@ fn changes(findings: &[Finding]) -> Vec<Change> {
 
 fn judged(fired: bool) -> Message {
     let reading = Reading { channel: "t".try_into().unwrap(), time: None, value: 50.0 };
-    let verdict = Verdict { score: 3.0, level: 3.0, threshold: 2.2, fired, ended: false };
+    let verdict = Verdict { score: 3.0, level: 3.0, threshold: 2.2, fired, ended: false, fault: None };
     Message::Judged(Judged { reading, verdict, because: None, firing: fired })
 }
 
@@ -223,7 +223,7 @@ fn under_pressure_learning_rests_then_new_channels_and_alerts_never() {
     // An open alert is followed whatever comes.
     let from = DeviceId("known".into());
     let at = Timestamp(1_800_000_003_000);
-    let verdict = Verdict { score: 3.0, level: 3.0, threshold: 2.2, fired: true, ended: false };
+    let verdict = Verdict { score: 3.0, level: 3.0, threshold: 2.2, fired: true, ended: false, fault: None };
     let reading = Reading { channel: "t".try_into().unwrap(), time: Some(at.0), value: 50.0 };
     let judged = Judged { reading, verdict, because: None, firing: true };
     let from = Origin { position: 0, device: &from, received: at };

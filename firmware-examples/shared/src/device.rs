@@ -36,7 +36,7 @@ const NAME: usize = 32;
 /// Bytes of a LoRa payload at the slowest data rate.
 const LORA_FRAME: usize = 51;
 /// Bytes of a channel's name with which every verdict and summary fits one.
-const LORA_NAME: usize = 15;
+const LORA_NAME: usize = 14;
 
 /// Of a part's 16 kB, the stack and the drivers have the rest.
 const _: () = assert!(size_of::<Device<DefaultDetector, 1>>() <= 5_900);
@@ -193,7 +193,7 @@ where
 {
     const DIGEST: u32 = snapshot::digest(D::NAME);
 
-    /// A device whose channels have these names and detectors. Names are cut at 32 bytes; over LoRa those of channels at 15,
+    /// A device whose channels have these names and detectors. Names are cut at 32 bytes; over LoRa those of channels at 14,
     /// or alerts would not fit.
     // Never inlined: what it is made of would take up its caller's stack for good.
     #[inline(never)]
@@ -304,7 +304,7 @@ where
         let reading = Reading { channel: name.clone(), time: moment.time(), value: moment.value() };
         // Over LoRa the reasons do not fit.
         let because = because.filter(|_| self.link != Link::Lora);
-        self.send(&Message::Judged(Judged { reading, verdict, because, firing }), board);
+        self.send(&Message::from(Judged { reading, verdict, because, firing }), board);
     }
 
     /// Takes a byte of a serial line.
