@@ -634,6 +634,7 @@ pub(crate) mod tests {
     use brooklet_core::rng::Rng;
 
     use super::*;
+    use crate::alert::Kind;
 
     /// A learner panics over this value, in tests.
     pub(crate) const PANICS: f32 = -987_654.0;
@@ -707,6 +708,63 @@ pub(crate) mod tests {
         assert_eq!(judged(3, true), []);
         assert_eq!(judged(4, false), [Change::Resolved]);
         assert_eq!(judged(5, false), []);
+    }
+
+    /// Readings every five minutes around 21.5, and what `then` says from the 3,000th on.
+    fn sensor(then: impl Fn(i64) -> f32, until: i64) -> Vec<(Change, Box<Alert>)> {
+        let (device, mut channel, mut rng) = (DeviceId("d".into()), channel(), Rng::new(1));
+        let mut changes = Vec::new();
+        for i in 0..until {
+            let usual = (215.0 + rng.normal()).round() / 10.0 + rng.normal() / 1000.0;
+            let value = if i < 3000 { usual } else { Some(then(i)).filter(|x| !x.is_nan()).unwrap_or(usual) };
+            let op = Op::Step { value, when: When::recorded(Timestamp(i * FIVE_MINUTES)) };
+            changes.extend(channel.apply(&device, &op, 0).changes());
+        }
+        changes.retain(|(_, alert)| alert.started_at.0 >= 3000 * FIVE_MINUTES);
+        changes
+    }
+
+    #[test]
+    fn a_sensor_that_sticks_is_told_as_such() {
+        let changes = sensor(|_| 21.25, 3050);
+        let (change, alert) = &changes[0];
+        assert_eq!((*change, alert.kind, alert.fault), (Change::Fired, Kind::SensorFault, Some(Fault::Stuck)));
+        let sentence = "d t has been stuck at 21.25 for 2 h; it never stood still for more than 5 min before.";
+        assert_eq!(alert.because.sentence, sentence);
+        assert!(changes.iter().all(|(change, other)| *change != Change::Fired || other.id == alert.id));
+    }
+
+    #[test]
+    fn an_alert_that_turns_out_to_be_a_spike_stays_one_alert() {
+        let changes = sensor(|i| if i == 3000 { 90.0 } else { f32::NAN }, 3100);
+        let told: Vec<_> = changes.iter().map(|(change, alert)| (*change, alert.kind)).collect();
+        let (fired, spike) = (told[0], told[1]);
+        assert_eq!(fired, (Change::Fired, Kind::Anomaly), "{told:?}");
+        assert_eq!(spike, (Change::Updated, Kind::SensorFault), "{told:?}");
+        assert_eq!(told.last(), Some(&(Change::Resolved, Kind::SensorFault)));
+        assert!(changes.iter().all(|(_, alert)| alert.id == changes[0].1.id));
+        assert!(changes[1].1.because.sentence.contains("was 90.00 for a moment and is back"));
+    }
+
+    #[test]
+    fn a_device_says_what_is_wrong_with_its_sensor() {
+        let (device, mut channel) = (DeviceId("d".into()), channel());
+        let verdict = Verdict {
+            score: 5.0,
+            level: 5.0,
+            threshold: 2.2,
+            fired: true,
+            ended: false,
+            fault: Some(Fault::DropOut),
+        };
+        let when = When::recorded(Timestamp(1));
+        let op = Op::Judged { value: -127.0, when, verdict, because: None, firing: true, fault: verdict.fault };
+        // As the journal keeps it.
+        let bytes = postcard::to_allocvec(&op).unwrap();
+        let op: Op = postcard::from_bytes(&bytes).unwrap();
+        let changes = used(channel.apply(&device, &op, 0)).changes;
+        assert_eq!((changes[0].1.kind, changes[0].1.fault), (Kind::SensorFault, Some(Fault::DropOut)));
+        assert!(changes[0].1.because.sentence.starts_with("d t has dropped out: -127"));
     }
 
     #[test]
