@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 #[cfg(feature = "embedded-broker")]
 use brooklet::cli::demo;
-use brooklet::cli::{check, eval, fit, replay, run, state, status};
+use brooklet::cli::{backtest, check, eval, fit, replay, run, state, status};
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
@@ -24,6 +24,7 @@ enum Command {
     Demo(demo::DemoArgs),
     Replay(replay::ReplayArgs),
     Eval(eval::EvalArgs),
+    Backtest(backtest::BacktestArgs),
     Fit(fit::FitArgs),
     State(state::StateArgs),
     Status(status::StatusArgs),
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::Backtest(args) => backtest::run(&args),
         Command::Fit(args) => fit::run(&args),
         Command::State(args) => state::run(&args),
         Command::Status(args) => status::run(&args),

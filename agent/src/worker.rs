@@ -5,6 +5,8 @@ mod keep;
 mod room;
 mod talk;
 
+pub(crate) use room::settings;
+
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

@@ -54,7 +54,7 @@ fn told(text: Result<String, String>) -> ExitCode {
 }
 
 /// A bar on standard error that counts files, if somebody looks at it.
-fn progress(files: usize, quiet: bool) -> ProgressBar {
+pub(super) fn progress(files: usize, quiet: bool) -> ProgressBar {
     if quiet || !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }

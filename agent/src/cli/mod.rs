@@ -6,6 +6,7 @@ use crate::eval::labels::{LabelError, Windows};
 use crate::eval::metrics::Tolerance;
 use crate::source::replay::Columns;
 
+pub mod backtest;
 pub mod check;
 #[cfg(feature = "embedded-broker")]
 pub mod demo;

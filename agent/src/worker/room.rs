@@ -154,7 +154,7 @@ impl Worker {
 }
 
 /// What the first task that covers a channel says about it.
-pub(super) fn settings(plan: &Plan, position: usize, channel: &str) -> Option<ChannelSettings> {
+pub(crate) fn settings(plan: &Plan, position: usize, channel: &str) -> Option<ChannelSettings> {
     let task = plan.tasks.iter().find(|task| task.covers(position, channel))?;
     let mut configured =
         plan.streams.get(position).into_iter().flat_map(|stream| stream.channels.iter().flatten());
