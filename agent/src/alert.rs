@@ -2,10 +2,11 @@
 
 use std::fmt::{self, Write as _};
 
-use brooklet_core::anomaly::{Because, EXPERT_NAMES};
+use brooklet_core::anomaly::{Because, EXPERT_NAMES, JOINT_EXPERT_NAMES, Part};
 use brooklet_core::sensor::{Fault, Finding};
 use serde::{Deserialize, Serialize};
 
+use crate::joint;
 use crate::reading::{ChannelId, DeviceId, Timestamp};
 
 /// One alert of one channel; as JSON this is what subscribers receive.
@@ -192,13 +193,74 @@ pub(crate) struct Onset<'a> {
     pub(crate) number: u64,
 }
 
+/// The moment an alert of a whole device starts.
+pub(crate) struct JointOnset<'a> {
+    pub(crate) device: &'a DeviceId,
+    pub(crate) at: Timestamp,
+    pub(crate) score: f32,
+    pub(crate) threshold: f32,
+    /// In the order of [`JOINT_EXPERT_NAMES`].
+    pub(crate) evidence: [f32; JOINT_EXPERT_NAMES.len()],
+    /// The channels that contribute most, largest first.
+    pub(crate) channels: Vec<Named<'a>>,
+    /// How many such alerts the device had before.
+    pub(crate) number: u64,
+}
+
+/// A channel that contributes.
+pub(crate) struct Named<'a> {
+    pub(crate) name: &'a ChannelId,
+    pub(crate) part: Part,
+}
+
 impl Alert {
+    /// A firing alert of a whole device, whose value is that of the channel that contributes most. `None` if no channel
+    /// does.
+    pub(crate) fn fire_joint(onset: JointOnset<'_>) -> Option<Self> {
+        let part = onset.channels.first()?.part;
+        let channel = ChannelId(joint::CHANNEL.into());
+        Some(Self {
+            id: id(onset.device, &channel, onset.at, onset.number),
+            device: onset.device.clone(),
+            channel,
+            kind: Kind::Anomaly,
+            fault: None,
+            severity: Severity::of(onset.score),
+            state: State::Firing,
+            started_at: onset.at,
+            updated_at: onset.at,
+            ended_at: None,
+            score: onset.score,
+            level: onset.score,
+            threshold: onset.threshold,
+            value: part.value,
+            expected: Expected {
+                value: part.expected,
+                low: part.expected - 3.0 * part.sd,
+                high: part.expected + 3.0 * part.sd,
+            },
+            unit: None,
+            because: Reasons {
+                sentence: joint_sentence(&onset),
+                // Fused by the sum of their squares.
+                experts: contributions(&JOINT_EXPERT_NAMES, &onset.evidence, 2),
+            },
+            model: ModelTag {
+                name: joint::DETECTOR.to_owned(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                digest: format!("{:08x}", brooklet_core::snapshot::digest(joint::DETECTOR)),
+            },
+            sequence: 1,
+        })
+    }
+
     /// A firing alert.
     pub(crate) fn fire(onset: Onset<'_>) -> Self {
-        let experts = contributions(&onset.because);
+        // Fused by the sum of their cubes.
+        let experts = contributions(&EXPERT_NAMES, &onset.because.evidence, 3);
         let sentence = sentence(&onset, experts.first().map_or("", |first| first.expert.as_str()));
         let mut alert = Self {
-            id: id(&onset),
+            id: id(onset.device, onset.channel, onset.at, onset.number),
             device: onset.device.clone(),
             channel: onset.channel.clone(),
             kind: Kind::Anomaly,
@@ -295,26 +357,26 @@ impl Alert {
 }
 
 /// 64-bit FNV-1a of what makes an alert unique: no state, no clock, no randomness.
-fn id(onset: &Onset<'_>) -> String {
-    let text = format!("{}\0{}\0{}\0{}", onset.device, onset.channel, onset.at.0, onset.number);
+fn id(device: &DeviceId, channel: &ChannelId, at: Timestamp, number: u64) -> String {
+    let text = format!("{device}\0{channel}\0{}\0{number}", at.0);
     let hash = text
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     format!("{hash:016x}")
 }
 
-fn contributions(because: &Because) -> Vec<Contribution> {
-    // Experts are fused by the sum of their cubes, so the cubes are the shares.
-    let total: f32 = because.evidence.iter().filter(|e| **e > 0.0).map(|e| e.powi(3)).sum();
-    let mut experts: Vec<Contribution> = EXPERT_NAMES
+/// Of experts that were fused by the sum of their powers: these are the shares.
+fn contributions(names: &[&str], evidence: &[f32], power: i32) -> Vec<Contribution> {
+    let total: f32 = evidence.iter().filter(|e| **e > 0.0).map(|e| e.powi(power)).sum();
+    let mut experts: Vec<Contribution> = names
         .iter()
-        .zip(because.evidence)
-        .filter(|(_, evidence)| *evidence > 0.0)
-        .map(|(name, evidence)| Contribution {
+        .zip(evidence)
+        .filter(|(_, evidence)| **evidence > 0.0)
+        .map(|(name, &evidence)| Contribution {
             expert: (*name).to_owned(),
             evidence,
             // A device may say what overflows.
-            share: if total > 0.0 && total.is_finite() { evidence.powi(3) / total } else { 0.0 },
+            share: if total > 0.0 && total.is_finite() { evidence.powi(power) / total } else { 0.0 },
         })
         .collect();
     experts.sort_by(|a, b| b.evidence.total_cmp(&a.evidence));
@@ -381,6 +443,20 @@ fn lasting(millis: f32) -> String {
 
 fn readings(count: u32) -> String {
     format!("{count} reading{}", if count == 1 { "" } else { "s" })
+}
+
+/// The same for a device: what does not go together, and what was expected instead.
+fn joint_sentence(onset: &JointOnset<'_>) -> String {
+    let mut text = format!("{} - its channels do not go together as usual: ", onset.device);
+    for (i, Named { name, part }) in onset.channels.iter().enumerate() {
+        let digits = decimals(6.0 * part.sd);
+        let number = |value: f32| Number { value, digits, unit: None };
+        let (comma, value, expected) =
+            (if i > 0 { ", " } else { "" }, number(part.value), number(part.expected));
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{comma}{name} is {value} (expected about {expected})");
+    }
+    text + "."
 }
 
 /// Digits behind the point that are worth showing for a band of this width: two of the width itself.

@@ -728,8 +728,12 @@ pub(crate) mod tests {
     fn a_sensor_that_sticks_is_told_as_such() {
         let changes = sensor(|_| 21.25, 3050);
         let (change, alert) = &changes[0];
-        assert_eq!((*change, alert.kind, alert.fault), (Change::Fired, Kind::SensorFault, Some(Fault::Stuck)));
-        let sentence = "d t has been stuck at 21.25 for 2 h; it never stood still for more than 5 min before.";
+        assert_eq!(
+            (*change, alert.kind, alert.fault),
+            (Change::Fired, Kind::SensorFault, Some(Fault::Stuck))
+        );
+        let sentence =
+            "d t has been stuck at 21.25 for 2 h; it never stood still for more than 5 min before.";
         assert_eq!(alert.because.sentence, sentence);
         assert!(changes.iter().all(|(change, other)| *change != Change::Fired || other.id == alert.id));
     }
@@ -758,7 +762,8 @@ pub(crate) mod tests {
             fault: Some(Fault::DropOut),
         };
         let when = When::recorded(Timestamp(1));
-        let op = Op::Judged { value: -127.0, when, verdict, because: None, firing: true, fault: verdict.fault };
+        let op =
+            Op::Judged { value: -127.0, when, verdict, because: None, firing: true, fault: verdict.fault };
         // As the journal keeps it.
         let bytes = postcard::to_allocvec(&op).unwrap();
         let op: Op = postcard::from_bytes(&bytes).unwrap();

@@ -26,6 +26,7 @@ pub mod decode;
 pub mod device;
 pub mod eval;
 pub mod health;
+pub mod joint;
 pub mod ledger;
 pub mod link;
 pub mod model;

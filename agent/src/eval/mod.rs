@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::alert::{Alert, Change};
 use crate::device::{Channel, ChannelSettings, Fate, Op, Outcome, When};
+use crate::joint::{Together, strongest};
 use crate::order::{Limits, Refused, Repair};
 use crate::reading::{ChannelId, DeviceId, Timestamp};
 use crate::source::replay::Row;
@@ -79,6 +80,8 @@ pub struct Run {
     /// The recording has times; without, the model gets none: the arrival of a file's rows says nothing.
     timed: bool,
     lanes: Vec<Lane>,
+    /// Its channels together, if there are several.
+    together: Option<Together>,
     counts: Counts,
     level: f32,
 }
@@ -90,6 +93,10 @@ struct Lane {
 }
 
 impl Lane {
+    fn rings(&self) -> bool {
+        self.channel.alert().is_some()
+    }
+
     fn take(
         &mut self,
         outcome: Outcome,
@@ -102,7 +109,7 @@ impl Lane {
             counts.used += 1;
             self.level = used.verdict.level;
             if used.verdict.fired {
-                *fired = Some(fired.map_or(used.verdict.score, |score| score.max(used.verdict.score)));
+                *fired = strongest(*fired, Some(used.verdict.score));
             }
         }
         changes.extend(outcome.changes());
@@ -141,7 +148,12 @@ impl Run {
             Some(Lane { channel, level: 0.0 })
         };
         let lanes = channels.iter().map(lane).collect::<Option<Vec<Lane>>>()?;
-        Some(Self { device: DeviceId(device.into()), timed, lanes, counts: Counts::default(), level: 0.0 })
+        let names = lanes.iter().map(|lane| lane.channel.name().clone()).collect();
+        // Judged as the first one is.
+        let settings = channels.first().map(|&(_, settings)| settings.clone()).unwrap_or_default();
+        let together = Together::new(names, settings);
+        let device = DeviceId(device.into());
+        Some(Self { device, timed, lanes, together, counts: Counts::default(), level: 0.0 })
     }
 
     /// What became of the readings so far.
@@ -153,7 +165,8 @@ impl Run {
     /// Alerts that are firing now.
     #[must_use]
     pub fn open(&self) -> usize {
-        self.lanes.iter().filter(|lane| lane.channel.alert().is_some()).count()
+        let channels = self.lanes.iter().filter(|lane| lane.rings()).count();
+        channels + self.together.as_ref().map_or(0, Together::open)
     }
 
     /// One row. What happens to alerts is appended to `changes`; nearly always nothing.
@@ -187,6 +200,14 @@ impl Run {
             }
             lane.take(outcome, &mut self.counts, &mut fired, changes);
         }
+        if let (Some(together), Some(when)) = (&mut self.together, when) {
+            let at = match when {
+                When::Own { at, .. } => (at, true),
+                When::Arrived(at) | When::Unknown(at) => (at, false),
+            };
+            let rings = |channel: usize| self.lanes.get(channel).is_some_and(Lane::rings);
+            fired = strongest(fired, together.take(&self.device, row.values, at, rings, changes));
+        }
         self.judgement(fired)
     }
 
@@ -197,22 +218,31 @@ impl Run {
             let outcome = lane.channel.apply(&self.device, &Op::Flush(Timestamp(i64::MAX)), 0);
             lane.take(outcome, &mut self.counts, &mut fired, changes);
         }
+        if let Some(together) = &mut self.together {
+            let rings = |channel: usize| self.lanes.get(channel).is_some_and(Lane::rings);
+            fired = strongest(fired, together.finish(&self.device, &rings, changes));
+        }
         self.judgement(fired)
     }
 
     fn judgement(&mut self, fired: Option<f32>) -> Judgement {
-        self.level = match self.lanes.as_slice() {
-            [lane] => lane.level,
-            lanes => fuse(lanes.iter().map(|lane| lane.level)),
+        self.level = match (self.lanes.as_slice(), &self.together) {
+            ([lane], _) => lane.level,
+            (lanes, together) => {
+                fuse(lanes.iter().map(|lane| lane.level), together.as_ref().map_or(0.0, Together::level))
+            }
         };
         Judgement { fired, level: self.level }
     }
 }
 
-/// The rule by which the experts of a channel are fused: levels under 0.7 count as none.
-fn fuse(levels: impl Iterator<Item = f32>) -> f32 {
-    let sum: f32 = levels.filter(|&level| level >= 0.7).map(|level| level * level * level).sum();
-    if sum > 0.0 { brooklet_core::math::cbrt(sum) } else { 0.0 }
+/// The level of a device: that of its channels together and those of each, fused as the experts of a channel are, by
+/// the sum of cubes; levels under 0.7 count as none. Of the channels it is the mean of cubes: the more there are, the
+/// oftener one of them is up by chance.
+fn fuse(channels: impl ExactSizeIterator<Item = f32>, together: f32) -> f32 {
+    let cube = |level: f32| if level >= 0.7 { level * level * level } else { 0.0 };
+    let count = channels.len().max(1) as f32;
+    brooklet_core::math::cbrt(cube(together) + channels.map(cube).sum::<f32>() / count)
 }
 
 #[cfg(test)]
@@ -309,8 +339,9 @@ mod tests {
 
     #[test]
     fn levels_are_fused_as_experts_are() {
-        assert_eq!(fuse([0.6, 0.1].into_iter()), 0.0);
-        assert_eq!(fuse([3.0, 0.6].into_iter()), 3.0);
-        assert!((fuse([2.0, 2.0].into_iter()) - 2.52).abs() < 0.001);
+        assert_eq!(fuse([0.6, 0.1].into_iter(), 0.6), 0.0);
+        assert_eq!(fuse([0.0, 0.6].into_iter(), 3.0), 3.0);
+        assert!((fuse([2.0, 2.0].into_iter(), 2.0) - 2.52).abs() < 0.001);
+        assert!((fuse([3.0, 0.0].into_iter(), 0.0) - 2.381).abs() < 0.001);
     }
 }

@@ -93,7 +93,7 @@ pub struct Part {
 ///    deviations of its own;
 /// 4. **one far**: the largest of the channels' means of ten rows.
 ///
-/// Fusion: `sqrt(Σ e²)`. **All statistics learn 50 times slower while 2 or 3 have evidence above 2**, so what lasts
+/// Fusion: `sqrt(Σ e² / 2)`, since they mostly see the same. **All statistics learn 50 times slower while 2 or 3 have evidence above 2**, so what lasts
 /// stays unusual for as long as it lasts, and the level comes down by itself when it is over. What the alarm gives up on
 /// ([`Protect::release`] while the gate is closed) is learnt as the new normal within 200 rows.
 ///
@@ -261,7 +261,8 @@ impl<const N: usize> Joint<N> {
             *recent = expert.recent_with(log, n);
             *e = humble * expert.evidence(*recent);
         }
-        let score = math::sqrt(evidence.iter().map(|e| e * e).sum());
+        let squares: f32 = evidence.iter().map(|e| e * e).sum();
+        let score = math::sqrt(0.5 * squares);
         View {
             n,
             z,
