@@ -93,7 +93,7 @@ pub struct Part {
 ///    deviations of its own;
 /// 4. **one far**: the largest of the channels' means of ten rows.
 ///
-/// Fusion: `sqrt(Σ e² / 2)`, since they mostly see the same. **All statistics learn 50 times slower while 2 or 3 have evidence above 2**, so what lasts
+/// Fusion: `sqrt(Σ e² / 4)`, since they mostly see the same. **All statistics learn 50 times slower while 2 or 3 have evidence above 2**, so what lasts
 /// stays unusual for as long as it lasts, and the level comes down by itself when it is over. What the alarm gives up on
 /// ([`Protect::release`] while the gate is closed) is learnt as the new normal within 200 rows.
 ///
@@ -112,7 +112,7 @@ pub struct Part {
 /// for _ in 0..1000 { let a = rng.normal(); joint.learn_one(&row(a, 2.0 * a + 0.1 * rng.normal())); }
 /// assert!(joint.score_one(&row(1.0, 2.0)).unwrap() < 2.0);
 /// for _ in 0..10 { joint.learn_one(&row(1.0, 1.0)); }
-/// assert!(joint.score_one(&row(1.0, 1.0)).unwrap() > 5.0);
+/// assert!(joint.score_one(&row(1.0, 1.0)).unwrap() > 4.0);
 /// ```
 /// Source: H. Hotelling, Multivariate quality control, 1947; R. L. Mason, N. D. Tracy, J. C. Young, Decomposition of T² for
 /// multivariate control chart interpretation, J. Quality Technology 1995, doi:10.1080/00224065.1995.11979573; the
@@ -262,7 +262,7 @@ impl<const N: usize> Joint<N> {
             *e = humble * expert.evidence(*recent);
         }
         let squares: f32 = evidence.iter().map(|e| e * e).sum();
-        let score = math::sqrt(0.5 * squares);
+        let score = math::sqrt(0.25 * squares);
         View {
             n,
             z,
