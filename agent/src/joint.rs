@@ -1,13 +1,10 @@
 //! The joint detector over a device's channels: from rows to a level and, now and then, an alert of the device.
 
-use std::sync::Arc;
-
 use brooklet_core::alarm::Settings;
 use brooklet_core::anomaly::{Joint, JointBecause, Row};
 use brooklet_core::monitor::{Monitor, Verdict};
 
 use crate::alert::{Alert, Change, JointOnset, Named};
-use crate::device::ChannelSettings;
 use crate::reading::{ChannelId, DeviceId, Timestamp};
 
 /// The name of the detector.
@@ -87,7 +84,7 @@ struct Group {
 #[derive(Debug)]
 pub struct Together {
     names: Vec<ChannelId>,
-    settings: Arc<ChannelSettings>,
+    settings: Settings,
     groups: Vec<Group>,
     /// The row that is not complete yet: its time and its cells.
     at: Option<(Timestamp, bool)>,
@@ -99,7 +96,7 @@ pub struct Together {
 impl Together {
     /// `None` for a single channel: there is nothing to be judged together.
     #[must_use]
-    pub fn new(names: Vec<ChannelId>, settings: Arc<ChannelSettings>) -> Option<Self> {
+    pub fn new(names: Vec<ChannelId>, settings: Settings) -> Option<Self> {
         let groups = names.len().div_ceil(Model::MOST);
         let size = names.len().div_ceil(groups.max(1)).max(2);
         let group = |first: usize| {
@@ -174,7 +171,7 @@ impl Together {
         let mut fired = None;
         for group in &mut self.groups {
             let cells = self.cells.get(group.channels.clone()).unwrap_or_default();
-            let (verdict, because) = group.model.step(cells, known.then_some(at), &self.settings.alarm);
+            let (verdict, because) = group.model.step(cells, known.then_some(at), &self.settings);
             group.level = verdict.level;
             if let Some(alert) = &mut group.alert {
                 alert.follow(verdict.level, at);
@@ -249,7 +246,7 @@ mod tests {
     impl Device {
         fn new(channels: usize) -> Self {
             let names = (0..channels).map(|i| ChannelId(format!("c{i}").into())).collect();
-            let together = Together::new(names, Arc::new(ChannelSettings::default())).unwrap();
+            let together = Together::new(names, Settings::DEFAULT).unwrap();
             Self { together, rng: Rng::new(1), levels: Vec::new(), changes: Vec::new(), rings: None }
         }
 
@@ -337,7 +334,7 @@ mod tests {
         let device = Device::new(123);
         let sizes: Vec<usize> = device.together.groups.iter().map(|group| group.channels.len()).collect();
         assert_eq!(sizes, [62, 61]);
-        assert!(Together::new(vec![ChannelId("a".into())], Arc::new(ChannelSettings::default())).is_none());
+        assert!(Together::new(vec![ChannelId("a".into())], Settings::DEFAULT).is_none());
         assert_eq!(Device::new(65).together.groups.len(), 2);
     }
 }

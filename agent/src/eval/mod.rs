@@ -150,8 +150,7 @@ impl Run {
         let lanes = channels.iter().map(lane).collect::<Option<Vec<Lane>>>()?;
         let names = lanes.iter().map(|lane| lane.channel.name().clone()).collect();
         // Judged as the first one is.
-        let settings = channels.first().map(|&(_, settings)| settings.clone()).unwrap_or_default();
-        let together = Together::new(names, settings);
+        let together = channels.first().and_then(|(_, settings)| Together::new(names, settings.alarm));
         let device = DeviceId(device.into());
         Some(Self { device, timed, lanes, together, counts: Counts::default(), level: 0.0 })
     }
@@ -236,13 +235,14 @@ impl Run {
     }
 }
 
-/// The level of a device: that of its channels together and those of each, fused as the experts of a channel are, by
-/// the sum of cubes; levels under 0.7 count as none. Of the channels it is the mean of cubes: the more there are, the
-/// oftener one of them is up by chance.
+/// The level of a device: `sqrt(t² + c²/n)` with `t` the level of its channels together and `c` that of its `n` channels,
+/// fused as the experts of a channel are: `c = (Σ level³)^(1/3)`, levels under 0.7 counting as none. The more
+/// channels, the oftener one of them is up by chance.
 fn fuse(channels: impl ExactSizeIterator<Item = f32>, together: f32) -> f32 {
-    let cube = |level: f32| if level >= 0.7 { level * level * level } else { 0.0 };
     let count = channels.len().max(1) as f32;
-    brooklet_core::math::cbrt(cube(together) + channels.map(cube).sum::<f32>() / count)
+    let cubes: f32 = channels.filter(|&level| level >= 0.7).map(|level| level * level * level).sum();
+    let each = if cubes > 0.0 { brooklet_core::math::cbrt(cubes) } else { 0.0 };
+    (together * together + each * each / count).sqrt()
 }
 
 #[cfg(test)]
@@ -338,10 +338,9 @@ mod tests {
     }
 
     #[test]
-    fn levels_are_fused_as_experts_are() {
-        assert_eq!(fuse([0.6, 0.1].into_iter(), 0.6), 0.0);
+    fn levels_are_fused() {
+        assert_eq!(fuse([0.6, 0.1].into_iter(), 0.6), 0.6);
         assert_eq!(fuse([0.0, 0.6].into_iter(), 3.0), 3.0);
-        assert!((fuse([2.0, 2.0].into_iter(), 2.0) - 2.52).abs() < 0.001);
-        assert!((fuse([3.0, 0.0].into_iter(), 0.0) - 2.381).abs() < 0.001);
+        assert!((fuse([3.0, 0.0, 0.0, 0.0].into_iter(), 2.0) - 2.5).abs() < 1e-6);
     }
 }

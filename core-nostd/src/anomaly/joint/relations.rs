@@ -13,6 +13,8 @@ const LEAST_PIVOT: f32 = 1e-4;
 const LEAST_VARIANCE: f32 = 1e-3;
 /// Larger numbers come from a matrix that rounding made indefinite.
 const MOST: f32 = 1e6;
+/// Deviations that are filled in at most.
+const MOST_FILLED: f32 = 30.0;
 
 /// How `N` standardised channels go together: their covariance and, made anew every `N` rows, its Cholesky factor.
 ///
@@ -122,11 +124,27 @@ impl<const N: usize> Relations<N> {
         r
     }
 
-    /// How precisely the others tell channel `i`: the inverse of the variance that they leave.
-    pub(super) fn precision(&self, i: usize) -> f32 {
+    /// The precisions of channel `i` with each: its own is the inverse of the variance that the others leave.
+    pub(super) fn precisions(&self, i: usize) -> [f32; N] {
         let mut unit = [0.0; N];
         unit.get_mut(i).into_iter().for_each(|one| *one = 1.0);
-        self.whiten(&unit).iter().map(|y| y * y).sum()
+        self.unexplained(&self.whiten(&unit))
+    }
+
+    /// Makes of a channel that is missing what the others say of it, so that it has nothing unexplained.
+    pub(super) fn fill(&self, i: usize, z: &mut [f32; N], unexplained: &mut [f32; N]) {
+        let precisions = self.precisions(i);
+        let (Some(z), Some(r), Some(own)) = (z.get_mut(i), unexplained.get(i), precisions.get(i)) else {
+            return;
+        };
+        if *own <= 0.0 {
+            return;
+        }
+        let change = math::clamp(-*r / *own, -MOST_FILLED - *z, MOST_FILLED - *z);
+        *z += change;
+        for (r, precision) in unexplained.iter_mut().zip(&precisions) {
+            *r = math::clamp(*r + change * precision, -MOST, MOST);
+        }
     }
 }
 
@@ -136,5 +154,62 @@ impl<const N: usize> Validate for Relations<N> {
             && usize::from(self.since) < N
             && self.square.iter().flatten().all(|c| math::abs(*c) <= MOST)
             && self.diagonal.iter().all(|d| (0.0..=MOST).contains(d))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Rng;
+
+    const N: usize = 5;
+
+    /// Gauss and Jordan, in f64.
+    fn solve(mut a: [[f64; N]; N], mut b: [f64; N]) -> [f64; N] {
+        for k in 0..N {
+            let pivot = a[k][k];
+            a[k].iter_mut().for_each(|x| *x /= pivot);
+            b[k] /= pivot;
+            for i in (0..N).filter(|i| *i != k) {
+                let factor = a[i][k];
+                (0..N).for_each(|j| a[i][j] -= factor * a[k][j]);
+                b[i] -= factor * b[k];
+            }
+        }
+        b
+    }
+
+    #[test]
+    fn by_its_definition() {
+        let (mut rng, mut relations) = (Rng::new(2), Relations::<N>::new());
+        let rows: [[f32; N]; 401] = core::array::from_fn(|_| {
+            let state = rng.normal();
+            core::array::from_fn(|i| state * i as f32 * 0.3 + rng.normal())
+        });
+        rows.iter().for_each(|z| relations.learn(z, 1.0));
+        let young = N as f64 / (401.0 + N as f64);
+        let keep = 1.0 - (0.02 + 0.98 * 0.3 * young);
+        let mut r = [[0.0; N]; N];
+        for (i, row) in r.iter_mut().enumerate() {
+            for (j, c) in row.iter_mut().enumerate() {
+                let sum: f64 = rows.iter().map(|z| f64::from(z[i]) * f64::from(z[j])).sum();
+                *c = sum / 401.0 * if i == j { 1.0 } else { keep };
+            }
+        }
+        let z = [1.0f32, -2.0, 0.5, 3.0, -1.0];
+        let wanted = solve(r, z.map(f64::from));
+        let white = relations.whiten(&z);
+        for (found, wanted) in relations.unexplained(&white).iter().zip(wanted) {
+            assert!((f64::from(*found) - wanted).abs() < 1e-3, "{found} {wanted}");
+        }
+        let t2: f64 = z.iter().zip(wanted).map(|(z, r)| f64::from(*z) * r).sum();
+        let found: f32 = white.iter().map(|y| y * y).sum();
+        assert!((f64::from(found) - t2).abs() < 1e-3 * t2);
+        let (mut filled, mut left) = (z, relations.unexplained(&white));
+        relations.fill(2, &mut filled, &mut left);
+        let again = relations.unexplained(&relations.whiten(&filled));
+        assert!(left[2].abs() < 1e-4 && left.iter().zip(again).all(|(a, b)| (a - b).abs() < 1e-4));
+        let unit = solve(r, [0.0, 0.0, 1.0, 0.0, 0.0]);
+        assert!((f64::from(relations.precisions(2)[2]) - unit[2]).abs() < 1e-3 * unit[2]);
     }
 }
