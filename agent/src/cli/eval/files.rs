@@ -64,7 +64,7 @@ enum Failure {
     Unlabelled,
 }
 
-/// One recording, judged.
+/// One recording, or a device of one, judged.
 struct Judged {
     name: String,
     counts: Counts,
@@ -93,26 +93,28 @@ fn evaluate(args: &FilesArgs) -> Result<Report, Failure> {
     for path in &args.files {
         bar.set_message(path.display().to_string());
         let recording = Recording::open_with(path, &columns).map_err(PlayError::from)?;
-        let played =
-            Played::new(&replay::device(path), recording, |_| Some(settings.clone()), |_| bar.tick())?;
-        let events = match &windows {
-            Some(windows) => windows.events(path, args.files.len(), &played.times)?,
-            None => played.labelled.clone(),
-        };
-        let name = path.display().to_string();
-        notes.extend(played.notes.iter().map(|note| format!("{name}: {note}")));
-        if events.is_empty() {
-            notes.push(format!("{name}: no event is labelled; whatever rings in it is a false alert"));
+        let watched = |_: &str, _: &str| Some(settings.clone());
+        for played in Played::all(&replay::device(path), recording, watched, || bar.tick())? {
+            let device = played.device.as_deref();
+            let events = match &windows {
+                Some(windows) => windows.events(path, args.files.len(), device, &played.times)?,
+                None => played.labelled.clone(),
+            };
+            let name = played.name(&path.display().to_string());
+            notes.extend(played.notes.iter().map(|note| format!("{name}: {note}")));
+            if events.is_empty() {
+                notes.push(format!("{name}: no event is labelled; whatever rings in it is a false alert"));
+            }
+            let alerts: Vec<usize> = played.rings.iter().map(|ring| ring.row).collect();
+            let labelled = Labelled {
+                times: &played.times,
+                levels: &played.levels,
+                alerts: &alerts,
+                events: &events,
+                channels: played.channels.len(),
+            };
+            files.push(Judged { name, counts: played.counts, tally: Tally::new(&labelled, &rules) });
         }
-        let alerts: Vec<usize> = played.rings.iter().map(|ring| ring.row).collect();
-        let labelled = Labelled {
-            times: &played.times,
-            levels: &played.levels,
-            alerts: &alerts,
-            events: &events,
-            channels: played.channels.len(),
-        };
-        files.push(Judged { name, counts: played.counts, tally: Tally::new(&labelled, &rules) });
         bar.inc(1);
     }
     bar.finish_and_clear();
