@@ -24,7 +24,7 @@ fn a_recording_gives_the_alerts_that_the_agent_gave() {
     let agent = agent::start(agent::watching(&broker, "sensors/#", state.path()));
     let mut command = agent::brooklet();
     command.env("RUST_LOG", "brooklet=info");
-    command.args(["record", "--broker", &broker.url(), "--topic", "#", "--out"]).arg(&file);
+    command.args(["record", "--broker", &broker.url(), "--topic", "sensors/#", "--out"]).arg(&file);
     let mut recorder = Child::spawn("record", &mut command);
     recorder.nth_line(" subscribed", 1);
 
@@ -40,14 +40,12 @@ fn a_recording_gives_the_alerts_that_the_agent_gave() {
     sensors.publish("sensors/boiler", "{\"temp\":");
     sensors.settle();
     watcher.wait_used(2 * READINGS as u64);
-    // The agent says what it found to everybody, the recorder as well.
     recorder.signal("INT");
     assert!(recorder.wait(STOP_WITHIN).success());
     drop(agent);
 
     recorder.line("recorded 2,800 readings of 2 devices (2 channels)");
-    assert_eq!(recorder.lines(" 1 refused as ").len(), 1);
-    assert_eq!(recorder.lines("Brooklet's own, not recorded").len(), 1);
+    recorder.line("messages: 2,801; not recorded: 1 refused as not_json");
 
     let heard: Vec<Alert> = watcher
         .seen()

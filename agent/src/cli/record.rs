@@ -413,13 +413,16 @@ impl Summary {
             "recorded {readings} readings of {devices} devices ({channels} channels) in {seconds:.0} s\n\
              {file}: {lines} lines, {bytes} bytes\nmessages: {messages}"
         );
-        for (count, what) in [(self.retained, "retained"), (self.own, "Brooklet's own")] {
-            if count > 0 {
-                text += &format!(", {} {what}, not recorded", grouped(count));
-            }
-        }
-        for (reason, times) in &self.refused {
-            text += &format!(", {} refused as {reason}", grouped(*times));
+        let passed_over = [(self.retained, "retained"), (self.own, "Brooklet's own")];
+        let passed_over = passed_over.into_iter().map(|(count, what)| (count, what.to_owned()));
+        let refused = self.refused.iter().map(|(reason, times)| (*times, format!("refused as {reason}")));
+        let left_out: Vec<String> = passed_over
+            .chain(refused)
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{} {what}", grouped(count)))
+            .collect();
+        if !left_out.is_empty() {
+            text += &format!("; not recorded: {}", left_out.join(", "));
         }
         for (count, what) in
             [(self.not_finite, "not finite"), (self.unwritable, "with names that a line cannot hold")]
