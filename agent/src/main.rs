@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 #[cfg(feature = "embedded-broker")]
 use brooklet::cli::demo;
-use brooklet::cli::{backtest, check, eval, fit, replay, run, state, status};
+use brooklet::cli::{backtest, check, eval, fit, record, replay, run, state, status};
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
@@ -22,6 +22,7 @@ enum Command {
     Run(run::RunArgs),
     #[cfg(feature = "embedded-broker")]
     Demo(demo::DemoArgs),
+    Record(record::RecordArgs),
     Replay(replay::ReplayArgs),
     Eval(eval::EvalArgs),
     Backtest(backtest::BacktestArgs),
@@ -41,13 +42,17 @@ enum Command {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    // `run` tells what it does; the others speak for themselves.
-    let quiet = !matches!(arguments.command, Command::Run(_));
-    log_to_stderr(if quiet { "off" } else { "brooklet=info,warn,mqtt5=off" });
+    // `run` tells what it does, `record` what keeps it from it; the others speak for themselves.
+    log_to_stderr(match arguments.command {
+        Command::Run(_) => "brooklet=info,warn,mqtt5=off",
+        Command::Record(_) => "brooklet=warn",
+        _ => "off",
+    });
     match arguments.command {
         Command::Run(args) => run::run(&args),
         #[cfg(feature = "embedded-broker")]
         Command::Demo(args) => demo::run(&args),
+        Command::Record(args) => record::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Backtest(args) => backtest::run(&args),

@@ -61,6 +61,14 @@ pub struct Route {
     worker: usize,
 }
 
+#[cfg(test)]
+impl Route {
+    /// The route of a topic, for tests of what comes behind the router.
+    pub(crate) fn of(streams: &[Arc<Stream>], topic: &str) -> Option<Self> {
+        streams.iter().find_map(|stream| make_route(stream, topic, &Queues::new(Vec::new())))
+    }
+}
+
 /// What a worker has to do.
 #[derive(Debug)]
 pub enum Job {

@@ -13,6 +13,7 @@ mod firmware_ethernet;
 mod invariants;
 mod nab;
 mod overload;
+mod record;
 mod replay;
 mod restart;
 mod security;

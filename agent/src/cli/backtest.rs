@@ -87,7 +87,7 @@ pub fn run(args: &BacktestArgs) -> ExitCode {
     }
 }
 
-/// What one of the two makes of one recording.
+/// What one of the two makes of a recording, or of one of its devices.
 struct Side {
     played: Played,
     tally: Tally,
@@ -147,29 +147,34 @@ fn backtest(args: &BacktestArgs) -> Result<Backtest, Failure> {
     for path in &args.recordings {
         let (name, device) = (path.display().to_string(), replay::device(path));
         bar.set_message(name.clone());
-        let mut side = |plan: &Plan, config: &str| {
+        let mut sides = |plan: &Plan, config: &str| {
             let recording = Recording::open_with(path, &columns).map_err(PlayError::from)?;
-            let all = recording.channels().to_vec();
-            let played =
-                Played::new(&device, recording, |channel| settings(plan, &device, channel), |_| bar.tick())?;
-            if played.channels.is_empty() {
-                let channels = shortened(&all.join(", "), 60);
+            let watched = |device: &str, channel: &str| settings(plan, device, channel);
+            let all = Played::all(&device, recording, watched, || bar.tick())?;
+            if all.iter().all(|played| played.channels.is_empty()) {
                 notes.push(format!(
-                    "{config}: no task covers a channel of {name} ({channels}): nothing rings in it; the names of channels \
-                     decide"
+                    "{config}: no task covers a channel of {name}: nothing rings in it; the names of channels decide"
                 ));
             }
-            let events = match &windows {
-                Some(windows) => windows.events(path, args.recordings.len(), &played.times)?,
-                None => played.labelled.clone(),
+            let side = |played: Played| {
+                let events = match &windows {
+                    Some(windows) => {
+                        let device = played.device.as_deref();
+                        windows.events(path, args.recordings.len(), device, &played.times)?
+                    }
+                    None => played.labelled.clone(),
+                };
+                Ok(Side { tally: tally(&played, &events, args), played })
             };
             bar.inc(1);
-            Ok::<Side, Failure>(Side { tally: tally(&played, &events, args), played })
+            all.into_iter().map(side).collect::<Result<Vec<Side>, Failure>>()
         };
         let [old, new] = [&plans[0], &plans[1]];
-        let sides = [side(old, &names[0])?, side(new, &names[1])?];
-        notes.extend(sides[0].played.notes.iter().map(|note| format!("{name}: {note}")));
-        pairs.push(Pair { name, sides });
+        let (old, new) = (sides(old, &names[0])?, sides(new, &names[1])?);
+        for (old, new) in old.into_iter().zip(new) {
+            notes.extend(old.played.notes.iter().map(|note| format!("{name}: {note}")));
+            pairs.push(Pair { name: old.played.name(&name), sides: [old, new] });
+        }
     }
     bar.finish_and_clear();
     let labelled = windows.is_some() || args.labels.label_column.is_some();

@@ -12,6 +12,7 @@ pub mod check;
 pub mod demo;
 pub mod eval;
 pub mod fit;
+pub mod record;
 pub mod replay;
 pub mod run;
 pub mod state;

@@ -14,7 +14,8 @@ use serde::Serialize;
 
 use crate::alert::{Alert, Change};
 use crate::device::ChannelSettings;
-use crate::eval::{Counts, Run};
+use crate::eval::Counts;
+use crate::eval::fleet::Fleet;
 use crate::source::replay::{Recording, ReplayError};
 
 use super::exit;
@@ -98,11 +99,14 @@ fn replay(args: &ReplayArgs, stdout: &mut dyn Write) -> Result<Summary, Failure>
     // Alerts are told when they start and end; what is between is in the scores.
     let settings = Arc::new(ChannelSettings { alarm, update_every: i64::MAX, ..ChannelSettings::default() });
     let device = device(&args.file);
-    let mut run = Run::new(&device, recording.channels(), recording.timed(), &settings)
-        .ok_or(Failure::Detector(settings.detector))?;
+    let watched = |_: &str, _: &str| Some(settings.clone());
+    let mut fleet = Fleet::new(&device, &recording, watched).map_err(Failure::Detector)?;
     refuse_overwriting(args)?;
     let mut scores = match &args.scores {
-        Some(path) => Some(Scores::create(path, recording.channels().len() == 1)?),
+        Some(path) => {
+            let with_value = fleet.len() == 1 && recording.channels().len() == 1;
+            Some(Scores::create(path, fleet.is_named(), with_value)?)
+        }
         None => None,
     };
     let mut alerts = args.alerts.as_deref().map(Output::create).transpose()?;
@@ -110,21 +114,25 @@ fn replay(args: &ReplayArgs, stdout: &mut dyn Write) -> Result<Summary, Failure>
     let progress = Progress::new(args.quiet, recording.progress().1);
     let notes = Notes { quiet: args.quiet, file: recording.file().to_owned() };
 
-    let mut changes = Vec::new();
+    let (mut changes, mut rows, mut ragged) = (Vec::new(), 0u64, 0);
     while let Some(row) = recording.next()? {
-        let judgement = run.step(&row, &mut changes);
+        rows += 1;
+        let judgement = fleet.step(&row, &mut changes);
         if let Some(reason) = row.ragged {
-            notes.ragged(run.counts().ragged, row.line, reason, &progress);
+            ragged += 1;
+            notes.ragged(ragged, row.line, reason, &progress);
         }
         if let Some(scores) = &mut scores {
-            scores.row(&row, &judgement)?;
+            scores.row(&row, fleet.name(row.device), &judgement)?;
         }
         told.changes(&mut changes, alerts.as_mut(), &progress)?;
-        if run.counts().rows.is_multiple_of(8192) {
+        if rows.is_multiple_of(8192) {
             progress.set(recording.progress().0);
         }
     }
-    run.finish(&mut changes);
+    for device in 0..fleet.len() {
+        fleet.finish(device, &mut changes);
+    }
     told.changes(&mut changes, alerts.as_mut(), &progress)?;
     progress.finish();
     if let Some(scores) = &mut scores {
@@ -133,10 +141,12 @@ fn replay(args: &ReplayArgs, stdout: &mut dyn Write) -> Result<Summary, Failure>
     if let Some(alerts) = &mut alerts {
         alerts.flush()?;
     }
-    notes.all(&recording.notes(), run.counts());
-    let (counts, seconds) = (*run.counts(), start.elapsed().as_secs_f64());
+    let counts = fleet.counts();
+    notes.all(&recording.notes(), &counts);
+    let seconds = start.elapsed().as_secs_f64();
     let rows_per_second = (counts.rows as f64 / seconds.max(1e-9)).round();
-    let summary = Summary { counts, alerts: told.alerts, still_firing: run.open(), seconds, rows_per_second };
+    let summary =
+        Summary { counts, alerts: told.alerts, still_firing: fleet.open(), seconds, rows_per_second };
     told.summary(&summary)?;
     Ok(summary)
 }

@@ -72,6 +72,8 @@ fn place(text: &str) -> Option<Place> {
 #[derive(Clone, Debug)]
 struct Window {
     at: String,
+    /// Empty if it is about all devices of the recording.
+    device: String,
     start: Place,
     end: Place,
 }
@@ -80,7 +82,8 @@ struct Window {
 #[derive(Clone, Debug)]
 pub struct Windows {
     file: PathBuf,
-    /// By the name of the recording; the empty name is the only recording's.
+    /// By the name of the recording, and of the device if the label is about one of several; the empty name is the only
+    /// recording's.
     by_name: BTreeMap<String, Vec<Window>>,
 }
 
@@ -106,7 +109,7 @@ impl Windows {
                 windows.by_name.entry(name.clone()).or_default();
                 for (i, (start, end)) in pairs.iter().enumerate() {
                     let at = format!("{file}: window {} of `{name}`", i + 1);
-                    windows.add(&name, at, &start.text(), &end.text())?;
+                    windows.add(&name, "", at, &start.text(), &end.text())?;
                 }
             }
             return Ok(windows);
@@ -117,17 +120,25 @@ impl Windows {
         let (Some(start), Some(end)) = (column("start"), column("end")) else {
             return Err(form(format!("its columns are {}", header.iter().collect::<Vec<_>>().join(", "))));
         };
-        let name = column("file");
+        let (name, device) = (column("file"), column("device"));
         for record in reader.records() {
             let record = record.map_err(|error| form(error.to_string()))?;
             let line = record.position().map_or(0, csv::Position::line);
             let text = |column: usize| record.get(column).unwrap_or_default();
-            windows.add(name.map_or("", text), format!("{file}:{line}"), text(start), text(end))?;
+            let (name, device) = (name.map_or("", text), device.map_or("", text));
+            windows.add(name, device, format!("{file}:{line}"), text(start), text(end))?;
         }
         Ok(windows)
     }
 
-    fn add(&mut self, name: &str, at: String, start: &str, end: &str) -> Result<(), LabelError> {
+    fn add(
+        &mut self,
+        name: &str,
+        device: &str,
+        at: String,
+        start: &str,
+        end: &str,
+    ) -> Result<(), LabelError> {
         let read = |text: &str| {
             let problem = || {
                 format!(
@@ -148,7 +159,12 @@ impl Windows {
         if let Some(problem) = problem {
             return Err(LabelError::Window { at, problem: format!("the window {start} to {end} {problem}") });
         }
-        self.by_name.entry(name.to_owned()).or_default().push(Window { at, start, end });
+        self.by_name.entry(name.to_owned()).or_default().push(Window {
+            at,
+            device: device.to_owned(),
+            start,
+            end,
+        });
         Ok(())
     }
 
@@ -168,7 +184,7 @@ impl Windows {
         Ok(strangers)
     }
 
-    /// The events of a recording, as rows, in order and apart. `times` are those of its rows.
+    /// The events of a recording, or of one of its devices, as rows, in order and apart. `times` are those of its rows.
     ///
     /// # Errors
     /// [`LabelError::Window`] if a window lies outside of the recording.
@@ -176,12 +192,19 @@ impl Windows {
         &self,
         recording: &Path,
         recordings: usize,
+        device: Option<&str>,
         times: &[Option<Timestamp>],
     ) -> Result<Vec<Event>, LabelError> {
         let windows = self.by_name.iter().filter(|(name, _)| fits(name, recording, recordings));
         let mut events = Vec::new();
-        for window in windows.flat_map(|(_, windows)| windows) {
-            events.push(window.rows(times).ok_or_else(|| window.outside(recording, times))?);
+        let of_device = |window: &&Window| window.device.is_empty() || device == Some(&window.device);
+        for window in windows.flat_map(|(_, windows)| windows).filter(of_device) {
+            match window.rows(times) {
+                Some(event) => events.push(event),
+                // One of several devices may have been silent then.
+                None if device.is_some() && window.device.is_empty() => {}
+                None => return Err(window.outside(recording, times)),
+            }
         }
         Ok(apart(events))
     }
@@ -220,7 +243,7 @@ impl Window {
             }
             _ => format!("{} rows long", times.len()),
         };
-        let Self { at, start, end } = self;
+        let Self { at, start, end, .. } = self;
         let recording = recording.display();
         let problem =
             format!("no row of {recording} lies in the window {start} to {end}: the recording is {span}");
@@ -299,7 +322,8 @@ mod tests {
 
     fn events(text: &str, recording: &str) -> Result<Vec<(usize, usize)>, String> {
         let windows = parse(text).map_err(|error| error.to_string())?;
-        let events = windows.events(Path::new(recording), 1, &times()).map_err(|error| error.to_string())?;
+        let events =
+            windows.events(Path::new(recording), 1, None, &times()).map_err(|error| error.to_string())?;
         Ok(events.iter().map(|event| (event.first, event.last)).collect())
     }
 
@@ -311,6 +335,14 @@ mod tests {
         let csv = "start,end\n2026-01-01T00:10:00Z,2026-01-01 00:12\n11, 15\n90,100\n";
         assert_eq!(events(csv, "c.csv").unwrap(), [(10, 14), (89, 99)]);
         assert_eq!(events("file,start,end\na,1,1\nb,2,2\n", "b.csv").unwrap(), [(1, 1)]);
+    }
+
+    #[test]
+    fn windows_of_one_device_or_of_all() {
+        let windows = parse("start,end,device\n1,2,a\n5,6,\n300,301,\n").unwrap();
+        let rows = |device| windows.events(Path::new("r"), 1, Some(device), &times()).unwrap();
+        assert_eq!(rows("a"), [Event { first: 0, last: 1 }, Event { first: 4, last: 5 }]);
+        assert_eq!(rows("b"), [Event { first: 4, last: 5 }]);
     }
 
     #[test]

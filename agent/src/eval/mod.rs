@@ -1,6 +1,7 @@
 //! Recordings through the detector, exactly as live readings go through it, and what that is worth on labelled ones.
 
 pub mod curves;
+pub mod fleet;
 pub mod labels;
 pub mod metrics;
 pub mod nab;

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use super::Counts;
+use super::fleet::Fleet;
 use super::labels::{self, LabelError};
 use super::metrics::Event;
-use super::{Counts, Run};
 use crate::alert::{Alert, Change};
 use crate::device::ChannelSettings;
 use crate::reading::Timestamp;
-use crate::source::replay::{Recording, ReplayError, Row};
+use crate::source::replay::{Device, Recording, ReplayError};
 
 /// Why a recording cannot be replayed.
 #[derive(Debug, thiserror::Error)]
@@ -46,14 +47,16 @@ pub struct Ring {
     pub alert: Box<Alert>,
 }
 
-/// What became of a recording.
+/// What became of one device of a recording.
 #[derive(Clone, Debug, Default)]
 pub struct Played {
+    /// Its name, if the recording says one.
+    pub device: Option<String>,
     /// The channels that were watched.
     pub channels: Vec<String>,
     /// Whether the recording has times.
     pub timed: bool,
-    /// The time of each row, if it has one.
+    /// The time of each of its rows, if it has one.
     pub times: Vec<Option<Timestamp>>,
     /// The level after each row, in powers of ten.
     pub levels: Vec<f32>,
@@ -68,43 +71,32 @@ pub struct Played {
 }
 
 impl Played {
-    /// Replays a recording to its end. `settings` says by name how a channel is watched, if at all; `look_on` is called now
-    /// and then with the bytes that were read.
+    /// Replays a recording to its end: what became of each of its devices. `unnamed` is what a device without a name is called,
+    /// `settings` says by the names of device and channel how a channel is watched, if at all; `look_on` is called now and
+    /// then.
     ///
     /// # Errors
     /// Why it cannot be replayed.
-    pub fn new(
-        device: &str,
+    pub fn all(
+        unnamed: &str,
         mut recording: Recording,
-        settings: impl Fn(&str) -> Option<Arc<ChannelSettings>>,
-        mut look_on: impl FnMut(u64),
-    ) -> Result<Self, PlayError> {
-        let watched: Vec<(usize, String, Arc<ChannelSettings>)> = recording
-            .channels()
-            .iter()
-            .enumerate()
-            .filter_map(|(i, name)| Some((i, name.clone(), settings(name)?)))
-            .collect();
-        let channels: Vec<_> = watched.iter().map(|(_, name, settings)| (name.as_str(), settings)).collect();
-        let mut run = Run::with(device, &channels, recording.timed())
-            .ok_or(PlayError::Detector(channels.first().map_or("", |(_, settings)| settings.detector)))?;
-        let mut played = Self {
-            channels: watched.iter().map(|(_, name, _)| name.clone()).collect(),
+        settings: impl Fn(&str, &str) -> Option<Arc<ChannelSettings>>,
+        mut look_on: impl FnMut(),
+    ) -> Result<Vec<Self>, PlayError> {
+        let mut fleet = Fleet::new(unnamed, &recording, settings).map_err(PlayError::Detector)?;
+        let played = |(i, device): (usize, &Device)| Self {
+            device: device.name.clone(),
+            channels: fleet.channels(i).to_vec(),
             timed: recording.timed(),
             ..Self::default()
         };
-        let all = watched.len() == recording.channels().len();
-        let (file, mut values, mut changes) = (recording.file().to_owned(), Vec::new(), Vec::new());
-        let (labelled, mut truth) = (recording.labelled(), Vec::new());
-        loop {
-            let read = recording.progress().0;
-            let Some(row) = recording.next()? else { break };
-            let judgement = if all {
-                run.step(&row, &mut changes)
-            } else {
-                values.clear();
-                values.extend(watched.iter().map(|&(i, ..)| row.values.get(i).copied().flatten()));
-                run.step(&Row { values: &values, ..row }, &mut changes)
+        let mut all: Vec<Self> = recording.devices().iter().enumerate().map(played).collect();
+        let mut truth = vec![Vec::new(); all.len()];
+        let (file, labelled, mut changes) = (recording.file().to_owned(), recording.labelled(), Vec::new());
+        while let Some(row) = recording.next()? {
+            let judgement = fleet.step(&row, &mut changes);
+            let (Some(played), Some(truth)) = (all.get_mut(row.device), truth.get_mut(row.device)) else {
+                continue;
             };
             played.times.push(row.time);
             played.levels.push(judgement.level);
@@ -119,17 +111,26 @@ impl Played {
                 truth.push(labels::label(row.label).or(before).ok_or_else(wrong)?);
             }
             if played.times.len().is_multiple_of(8192) {
-                look_on(read);
+                look_on();
             }
         }
-        if let (Some(level), rest) = (played.levels.last_mut(), run.finish(&mut changes)) {
-            *level = rest.level;
+        for (i, (played, truth)) in all.iter_mut().zip(truth).enumerate() {
+            let rest = fleet.finish(i, &mut changes);
+            played.levels.last_mut().into_iter().for_each(|level| *level = rest.level);
+            played.ring(&mut changes);
+            played.labelled = labels::runs(truth.into_iter());
+            played.counts = fleet.counts_of(i);
         }
-        played.ring(&mut changes);
-        played.labelled = labels::runs(truth.into_iter());
-        played.counts = *run.counts();
-        played.notes = recording.notes();
-        Ok(played)
+        if let Some(first) = all.first_mut() {
+            first.notes = recording.notes();
+        }
+        Ok(all)
+    }
+
+    /// What it is called beside others: the recording's name, and the device's if it has one.
+    #[must_use]
+    pub fn name(&self, recording: &str) -> String {
+        self.device.as_ref().map_or_else(|| recording.to_owned(), |device| format!("{recording}:{device}"))
     }
 
     /// Takes down what happened to alerts with the last row.

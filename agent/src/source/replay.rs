@@ -6,6 +6,8 @@
 mod json_lines;
 mod table;
 
+pub(crate) use json_lines::DEVICE;
+
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::Path;
@@ -85,13 +87,15 @@ pub enum ReplayError {
 pub struct Row<'a> {
     /// Number of its line, from 1.
     pub line: u64,
+    /// Whose row it is: a place in [`Recording::devices`].
+    pub device: usize,
     /// When it was measured; `None` if the recording has no time or this row's cannot be read.
     pub time: Option<Timestamp>,
     /// The time as the file writes it; empty if there is none.
     pub time_text: &'a [u8],
-    /// A value for each channel; `None` where the cell is empty or not a finite number.
+    /// A value for each channel of the device; `None` where the cell is empty or not a finite number.
     pub values: &'a [Option<f32>],
-    /// The value as the file writes it, if there is but one channel.
+    /// The value as the file writes it, if the device has but one channel.
     pub value_text: &'a [u8],
     /// The cell of the column with labels; empty if there is none.
     pub label: &'a [u8],
@@ -106,6 +110,15 @@ pub struct Columns {
     pub ignore: Vec<String>,
     /// The one that says whether something was wrong.
     pub label: Option<String>,
+}
+
+/// One of the devices of a recording.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// Its name, if the recording says one.
+    pub name: Option<String>,
+    /// Its channels, in the order of [`Row::values`]; at least one.
+    pub channels: Vec<String>,
 }
 
 /// The parts of a row that do not belong to the reader.
@@ -145,6 +158,7 @@ pub struct Recording {
     line: Vec<u8>,
     number: u64,
     form: Form,
+    devices: Vec<Device>,
     parsed: Parsed,
 }
 
@@ -173,7 +187,21 @@ impl Recording {
             return Err(failed(io::Error::from(io::ErrorKind::IsADirectory)));
         }
         let total = about.is_file().then_some(about.len());
-        Self::new(&file, Box::new(opened), total, columns)
+        let mut recording = Self::new(&file, Box::new(opened), total, columns)?;
+        // A device may send for the first time after days: the file of several is read twice.
+        if recording.devices.iter().any(|device| device.name.is_some())
+            && total.is_some_and(|total| total > HEAD)
+            && let Form::JsonLines(lines) = &mut recording.form
+        {
+            let mut again = BufReader::with_capacity(BUFFER, File::open(path).map_err(failed)?);
+            let mut line = Vec::new();
+            while again.by_ref().take(MAX_LINE as u64).read_until(b'\n', &mut line).map_err(failed)? > 0 {
+                lines.look(without_mark(&line));
+                line.clear();
+            }
+            recording.know_devices();
+        }
+        Ok(recording)
     }
 
     /// A recording from any reader; `total` is its length in bytes, if known.
@@ -201,8 +229,9 @@ impl Recording {
         let input =
             BufReader::with_capacity(BUFFER, Box::new(Cursor::new(head).chain(rest)) as Box<dyn Read>);
         let (file, line, parsed) = (file.to_owned(), Vec::new(), Parsed::default());
-        let mut recording = Self { file, input, bytes: 0, total, line, number: 0, form, parsed };
-        recording.parsed.values.resize(recording.channels().len(), None);
+        let devices = Vec::new();
+        let mut recording = Self { file, input, bytes: 0, total, line, number: 0, form, devices, parsed };
+        recording.know_devices();
         if matches!(recording.form, Form::Table(_)) {
             recording.read_line()?; // the header
         }
@@ -215,13 +244,25 @@ impl Recording {
         &self.file
     }
 
-    /// The channels, in the order of [`Row::values`]; at least one.
+    fn know_devices(&mut self) {
+        self.devices = match &self.form {
+            Form::Table(table) => vec![Device { name: None, channels: table.channels().to_vec() }],
+            Form::JsonLines(lines) => lines.devices().to_vec(),
+        };
+        let most = self.devices.iter().map(|device| device.channels.len()).max();
+        self.parsed.values.resize(most.unwrap_or_default(), None);
+    }
+
+    /// The devices; at least one, nearly always one.
+    #[must_use]
+    pub fn devices(&self) -> &[Device] {
+        &self.devices
+    }
+
+    /// The channels of the first device, in the order of [`Row::values`]; at least one.
     #[must_use]
     pub fn channels(&self) -> &[String] {
-        match &self.form {
-            Form::Table(table) => table.channels(),
-            Form::JsonLines(lines) => lines.channels(),
-        }
+        self.devices.first().map_or(&[], |device| &device.channels)
     }
 
     /// Whether rows have a time.

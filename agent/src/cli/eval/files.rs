@@ -64,7 +64,7 @@ enum Failure {
     Unlabelled,
 }
 
-/// One recording, judged.
+/// One recording, or a device of one, judged.
 struct Judged {
     name: String,
     counts: Counts,
@@ -93,26 +93,28 @@ fn evaluate(args: &FilesArgs) -> Result<Report, Failure> {
     for path in &args.files {
         bar.set_message(path.display().to_string());
         let recording = Recording::open_with(path, &columns).map_err(PlayError::from)?;
-        let played =
-            Played::new(&replay::device(path), recording, |_| Some(settings.clone()), |_| bar.tick())?;
-        let events = match &windows {
-            Some(windows) => windows.events(path, args.files.len(), &played.times)?,
-            None => played.labelled.clone(),
-        };
-        let name = path.display().to_string();
-        notes.extend(played.notes.iter().map(|note| format!("{name}: {note}")));
-        if events.is_empty() {
-            notes.push(format!("{name}: no event is labelled; whatever rings in it is a false alert"));
+        let watched = |_: &str, _: &str| Some(settings.clone());
+        for played in Played::all(&replay::device(path), recording, watched, || bar.tick())? {
+            let device = played.device.as_deref();
+            let events = match &windows {
+                Some(windows) => windows.events(path, args.files.len(), device, &played.times)?,
+                None => played.labelled.clone(),
+            };
+            let name = played.name(&path.display().to_string());
+            notes.extend(played.notes.iter().map(|note| format!("{name}: {note}")));
+            if events.is_empty() {
+                notes.push(format!("{name}: no event is labelled; whatever rings in it is a false alert"));
+            }
+            let alerts: Vec<usize> = played.rings.iter().map(|ring| ring.row).collect();
+            let labelled = Labelled {
+                times: &played.times,
+                levels: &played.levels,
+                alerts: &alerts,
+                events: &events,
+                channels: played.channels.len(),
+            };
+            files.push(Judged { name, counts: played.counts, tally: Tally::new(&labelled, &rules) });
         }
-        let alerts: Vec<usize> = played.rings.iter().map(|ring| ring.row).collect();
-        let labelled = Labelled {
-            times: &played.times,
-            levels: &played.levels,
-            alerts: &alerts,
-            events: &events,
-            channels: played.channels.len(),
-        };
-        files.push(Judged { name, counts: played.counts, tally: Tally::new(&labelled, &rules) });
         bar.inc(1);
     }
     bar.finish_and_clear();
@@ -192,41 +194,61 @@ impl Report {
             row("all", &total);
         }
         let _ = writeln!(text, "\n{:<42}{:>10}    95 % interval", "", "all");
-        let unit = if total.days.is_some() { "s" } else { "rows" };
+        let timed = total.days.is_some();
         let intervals = intervals(&tallies);
-        for (((words, decimals), (_, figure)), interval) in WORDS.iter().zip(Figures::NAMED).zip(intervals) {
-            let interval = interval.map_or_else(String::new, |(low, high)| {
-                format!("{} to {}", number(Some(low), *decimals), number(Some(high), *decimals))
-            });
-            let words = words.replace("UNIT", unit);
-            let line = format!("{words:<42}{:>10}    {interval}", number(figure(&total), *decimals));
+        for (((words, form), (_, figure)), interval) in WORDS.iter().zip(Figures::NAMED).zip(intervals) {
+            let shown = |figure: f64| match form {
+                Form::Decimals(decimals) => number(Some(figure), *decimals),
+                Form::Span if timed => span(figure),
+                Form::Span => format!("{figure:.0} rows"),
+            };
+            let interval =
+                interval.map_or_else(String::new, |(low, high)| format!("{} to {}", shown(low), shown(high)));
+            let figure = figure(&total).map_or_else(|| "-".to_owned(), shown);
+            let line = format!("{words:<42}{figure:>10}    {interval}");
             let _ = writeln!(text, "{}", line.trim_end());
         }
         text
     }
 }
 
-/// [`Figures::NAMED`] in words, and with how many decimals.
-const WORDS: [(&str, usize); 18] = [
-    ("precision by event", 3),
-    ("recall by event", 3),
-    ("F1 by event", 3),
-    ("precision by range", 3),
-    ("recall by range", 3),
-    ("F1 by range", 3),
-    ("precision by row", 3),
-    ("recall by row", 3),
-    ("F1 by row", 3),
-    ("best F1 by row over all thresholds", 3),
-    ("AUC-PR", 3),
-    ("AUC-ROC", 3),
-    ("VUS-PR", 3),
-    ("VUS-ROC", 3),
-    ("false alerts a day", 3),
-    ("false alerts a day and channel", 4),
-    ("median from start to alert, UNIT", 0),
-    ("median from alert to end, UNIT", 0),
+/// How a figure is shown.
+enum Form {
+    Decimals(usize),
+    /// A length of time, or of rows.
+    Span,
+}
+
+/// [`Figures::NAMED`] in words.
+const WORDS: [(&str, Form); 18] = [
+    ("precision by event", Form::Decimals(3)),
+    ("recall by event", Form::Decimals(3)),
+    ("F1 by event", Form::Decimals(3)),
+    ("precision by range", Form::Decimals(3)),
+    ("recall by range", Form::Decimals(3)),
+    ("F1 by range", Form::Decimals(3)),
+    ("precision by row", Form::Decimals(3)),
+    ("recall by row", Form::Decimals(3)),
+    ("F1 by row", Form::Decimals(3)),
+    ("best F1 by row over all thresholds", Form::Decimals(3)),
+    ("AUC-PR", Form::Decimals(3)),
+    ("AUC-ROC", Form::Decimals(3)),
+    ("VUS-PR", Form::Decimals(3)),
+    ("VUS-ROC", Form::Decimals(3)),
+    ("false alerts a day", Form::Decimals(3)),
+    ("false alerts a day and channel", Form::Decimals(4)),
+    ("median from start to alert", Form::Span),
+    ("median from alert to end", Form::Span),
 ];
+
+/// Seconds as people say them.
+fn span(seconds: f64) -> String {
+    let units = [(86_400.0, "d"), (3600.0, "h"), (60.0, "min")];
+    match units.into_iter().find(|(length, _)| seconds.abs() >= 2.0 * length) {
+        Some((length, unit)) => format!("{:.1} {unit}", seconds / length),
+        None => format!("{seconds:.0} s"),
+    }
+}
 
 fn number(figure: Option<f64>, decimals: usize) -> String {
     figure.map_or_else(|| "-".to_owned(), |figure| format!("{figure:.decimals$}"))
@@ -291,6 +313,14 @@ mod tests {
         let table = report.table();
         assert!(table.lines().all(|line| line.chars().count() <= 100), "{table}");
         assert!(table.contains("VUS-PR") && table.contains("95 % interval"), "{table}");
+    }
+
+    #[test]
+    fn spans_as_people_say_them() {
+        assert_eq!(
+            [0.0, 90.0, -360.0, 107_250.0, 600_000.0].map(span),
+            ["0 s", "90 s", "-6.0 min", "29.8 h", "6.9 d"]
+        );
     }
 
     #[test]

@@ -46,26 +46,32 @@ impl Output {
 /// The file of scores: a row for each row.
 pub(super) struct Scores {
     out: Output,
+    with_device: bool,
     with_value: bool,
     line: Vec<u8>,
 }
 
 impl Scores {
-    pub(super) fn create(path: &Path, with_value: bool) -> Result<Self, Failure> {
+    pub(super) fn create(path: &Path, with_device: bool, with_value: bool) -> Result<Self, Failure> {
         let mut out = Output::create(path)?;
+        let device = if with_device { "device," } else { "" };
         let value = if with_value { "value," } else { "" };
-        out.write(format!("timestamp,{value}anomaly_score,level\n").as_bytes())?;
-        Ok(Self { out, with_value, line: Vec::new() })
+        out.write(format!("timestamp,{device}{value}anomaly_score,level\n").as_bytes())?;
+        Ok(Self { out, with_device, with_value, line: Vec::new() })
     }
 
     pub(super) fn flush(&mut self) -> Result<(), Failure> {
         self.out.flush()
     }
 
-    pub(super) fn row(&mut self, row: &Row<'_>, judgement: &Judgement) -> Result<(), Failure> {
+    pub(super) fn row(&mut self, row: &Row<'_>, device: &str, judgement: &Judgement) -> Result<(), Failure> {
         self.line.clear();
         push_cell(&mut self.line, row.time_text);
         self.line.push(b',');
+        if self.with_device {
+            push_cell(&mut self.line, device.as_bytes());
+            self.line.push(b',');
+        }
         if self.with_value {
             push_cell(&mut self.line, row.value_text);
             self.line.push(b',');

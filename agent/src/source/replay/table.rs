@@ -142,6 +142,7 @@ impl Table {
         }
         Row {
             line: at,
+            device: 0,
             time: parsed.time,
             time_text,
             values: &parsed.values,
