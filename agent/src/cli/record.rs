@@ -476,7 +476,7 @@ mod tests {
             ("s/hall/fan", r#"{"ts":1795237683,"vib":{"rms":0.1},"on":true}"#),
             ("s/meter", r#"[{"ts":1795237683,"p":1e30},{"ts":1795237684,"p":-0.125}]"#),
             ("s/x", "{\"a\":"),
-            ("s/x", "{\"a\":\"NaN\",\"b\":1}"),
+            ("s/x", "{\"a\":1e99,\"b\":1}"),
         ]);
         assert_eq!(lines[0], r#"{"ts":"2026-11-21T05:08:03.5Z","device":"pump-1","temperature":21.5}"#);
         assert_eq!(lines[1], r#"{"ts":"2026-11-21T05:08:03Z","device":"hall/fan","vib.rms":0.1,"on":1.0}"#);
