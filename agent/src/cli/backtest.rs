@@ -450,7 +450,7 @@ mod tests {
         let text = backtest.text();
         assert!(
             text.contains(
-                "only with the old configuration:\n2026-01-06T05:00:00Z  critical  pump temp is 60"
+                "only with the old configuration:\n2026-01-06T05:00:00Z  critical  pump temp has dropped out: 60"
             ),
             "{text}"
         );
