@@ -42,6 +42,10 @@ pub struct Alert {
     pub level: f32,
     /// Evidence that it took to fire.
     pub threshold: f32,
+    /// Share of the channel's budget of alerts that is used, this one included, 1 for all; null where the device judges, and of
+    /// several channels together.
+    #[serde(default)]
+    pub budget_used: Option<f32>,
     /// The value that started it.
     pub value: f32,
     /// What was expected instead.
@@ -188,6 +192,7 @@ pub(crate) struct Onset<'a> {
     pub(crate) threshold: f32,
     pub(crate) because: Because,
     pub(crate) blame: Option<Blame>,
+    pub(crate) budget_used: Option<f32>,
     pub(crate) model: ModelTag,
     /// How many alerts this channel had before.
     pub(crate) number: u64,
@@ -233,6 +238,7 @@ impl Alert {
             score: onset.score,
             level: onset.score,
             threshold: onset.threshold,
+            budget_used: None,
             value: part.value,
             expected: Expected {
                 value: part.expected,
@@ -273,6 +279,7 @@ impl Alert {
             score: onset.score,
             level: onset.score,
             threshold: onset.threshold,
+            budget_used: onset.budget_used,
             value: onset.value,
             expected: Expected {
                 value: onset.because.expected,
@@ -303,7 +310,10 @@ impl Alert {
     /// What is wrong with the sensor, as the end of a sentence.
     fn accusation(&self, Blame { fault, finding }: &Blame) -> String {
         let digits = decimals(self.expected.high - self.expected.low);
-        let value = Number { value: self.value, digits, unit: self.unit.as_deref() };
+        let unit = self.unit.as_deref();
+        let value = Number { value: self.value, digits, unit };
+        // To the bit: that is what is wrong with it.
+        let exact = format!("{}{}", self.value, unit.map(|unit| format!(" {unit}")).unwrap_or_default());
         match (fault, finding) {
             (Fault::Stuck, Some(finding)) => {
                 let (lasted, usual) = match (finding.millis, finding.usual_millis) {
@@ -311,14 +321,16 @@ impl Alert {
                     _ => (readings(finding.readings), readings(finding.usual)),
                 };
                 format!(
-                    "has been stuck at {value} for {lasted}; it never stood still for more than {usual} before."
+                    "has been stuck at {exact} for {lasted}; it never stood still for more than {usual} before."
                 )
             }
-            (Fault::Stuck, None) => format!("is stuck at {value}, as the device itself finds."),
+            (Fault::Stuck, None) => format!("is stuck at {exact}, as the device itself finds."),
             (Fault::Flat, _) => {
                 format!("hardly moves any more at {value}: less than a twentieth of the calmest it ever was.")
             }
-            (Fault::DropOut, _) => format!("has dropped out: {value} is not a reading but stands for none."),
+            (Fault::DropOut, _) => format!(
+                "has dropped out: {exact} looks like no reading at all, but a code or the end of the scale."
+            ),
             (Fault::Spike, _) => {
                 format!("was {value} for a moment and is back: a spike, further than it ever moved.")
             }
@@ -518,6 +530,7 @@ mod tests {
             threshold: 2.4,
             because: Because { evidence: [3.0, 0.0, 2.0, 0.0, 0.0], expected: 2.0, low: 1.0, high: 3.0 },
             blame: None,
+            budget_used: Some(0.1),
             model: ModelTag { name: "default".into(), version: "0".into(), digest: "0".into() },
             number: 0,
         })

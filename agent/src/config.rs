@@ -270,6 +270,8 @@ impl<'de> Deserialize<'de> for Version {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Alert {
+    /// Alerts in 30 days that a channel may cost, about, 0.01 to 10000; 10 unless set.
+    pub budget: Option<Budget>,
     /// Evidence that raises an alert, in powers of ten; the detector's own unless set.
     pub threshold: Option<Evidence>,
     /// Seconds between two refreshes of a firing alert's retained state, 1 to 86400.
@@ -281,7 +283,12 @@ pub struct Alert {
 
 impl Default for Alert {
     fn default() -> Self {
-        Self { threshold: None, update_seconds: Within::of::<60>(), most_a_minute: Within::of::<20>() }
+        Self {
+            budget: None,
+            threshold: None,
+            update_seconds: Within::of::<60>(),
+            most_a_minute: Within::of::<20>(),
+        }
     }
 }
 
@@ -405,12 +412,19 @@ pub struct Task {
     /// Channel names, `*` standing for any text; all of them unless set.
     #[serde(default)]
     pub channels: Option<Vec<String>>,
-    /// Evidence that raises an alert, in powers of ten; that of `[alert]` unless set.
+    /// Alerts in 30 days that a channel may cost, about, 0.01 to 10000; that of `[alert]` unless set.
+    #[serde(default)]
+    pub budget: Option<Budget>,
+    /// For experts: evidence that raises an alert, in powers of ten; that of `[alert]` unless set.
     #[serde(default)]
     pub threshold: Option<Evidence>,
     /// Readings of a channel before it may raise an alert, 1 to 1000000; the detector's own unless set.
     #[serde(default)]
     pub warm_up: Option<Within<1, 1_000_000>>,
+    /// Where a new channel starts from: `"sibling"`, the model of the most experienced channel of the same name in the same
+    /// stream, or the name of a device, its model; from nothing unless set.
+    #[serde(default)]
+    pub start_from: Option<String>,
 }
 
 /// What a task learns. Only [`Learn::Anomaly`] runs in this version; the check refuses the others by name.
@@ -525,6 +539,10 @@ number! {
     Evidence(f32), |x| (0.01..=300.0).contains(&x), "must be 0.01 to 300: evidence in powers of ten"
 }
 number! {
+    /// Alerts in 30 days a channel; 0.01 to 10000.
+    Budget(f32), |x| (0.01..=10_000.0).contains(&x), "must be 0.01 to 10000: alerts in 30 days a channel"
+}
+number! {
     /// A finite number other than 0.
     Factor(f64), |x| x.is_finite() && x != 0.0, "must be a finite number other than 0"
 }
@@ -585,6 +603,7 @@ mod tests {
         assert_eq!(with("receive_maximum = 65536"), "must be 1 to 65535, not 65536");
         assert!(with("[alert]\nthreshold = nan").starts_with("must be 0.01 to 300"));
         assert!(with("[alert]\nthreshold = 0").starts_with("must be 0.01 to 300"));
+        assert!(with("[alert]\nbudget = 0").starts_with("must be 0.01 to 10000: alerts in 30 days"));
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::decode::MAX_STRING;
 use crate::model::Model;
 use crate::order::{Held, Limits, MOST_HELD, Order, Refused, Repair, Taken};
 use crate::reading::{ChannelId, DeviceId, Name, Timestamp};
+use crate::siblings::StartFrom;
 
 /// What a task says about a channel; shared by the channels it covers.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +27,8 @@ pub struct ChannelSettings {
     pub alarm: Settings,
     /// Unit, if configured.
     pub unit: Option<String>,
+    /// Where a new channel starts from.
+    pub start_from: Option<StartFrom>,
     /// How often a firing alert is sent again, in milliseconds of reading time.
     pub update_every: i64,
     /// Which times can be.
@@ -38,6 +41,7 @@ impl Default for ChannelSettings {
             detector: "default",
             alarm: Settings::DEFAULT,
             unit: None,
+            start_from: None,
             update_every: 60_000,
             limits: Limits::default(),
         }
@@ -194,6 +198,16 @@ pub struct Used {
     pub changes: Vec<(Change, Box<Alert>)>,
 }
 
+/// What a model, this side's or the device's, says of a reading.
+struct Ruling {
+    verdict: Verdict,
+    /// Why, if an alert starts.
+    because: Option<Because>,
+    /// The sensor's fault, if the alert is of it.
+    blame: Option<Blame>,
+    by_device: bool,
+}
+
 /// One channel: its model, the order of its readings, its open alert.
 #[derive(Clone, Debug)]
 pub struct Channel {
@@ -311,6 +325,20 @@ impl Channel {
         })
     }
 
+    /// What it was told about.
+    #[must_use]
+    pub fn settings(&self) -> &ChannelSettings {
+        &self.settings
+    }
+
+    /// What starts this channel from another one's model; `None` if that cannot be used or knows too little.
+    #[must_use]
+    pub fn sibling_of(&self, snapshot: &[u8]) -> Option<Op> {
+        let digest = self.settings.digest();
+        let model = Model::load(snapshot, digest).ok()?.sibling(&self.settings.alarm)?;
+        model.save(digest).ok().map(Op::Adopt)
+    }
+
     /// The channel's name.
     #[must_use]
     pub const fn name(&self) -> &ChannelId {
@@ -321,6 +349,12 @@ impl Channel {
     #[must_use]
     pub fn alert(&self) -> Option<&Alert> {
         self.alert.as_deref()
+    }
+
+    /// Share of its budget of alerts that is used; 1 is all of it.
+    #[must_use]
+    pub fn budget_used(&self) -> f32 {
+        self.model.budget_used(&self.settings.alarm)
     }
 
     /// True once the channel has seen enough to raise alerts.
@@ -456,7 +490,7 @@ impl Channel {
         } else {
             None
         };
-        Some(self.tell(device, value, at, verdict, because, blame, false))
+        Some(self.tell(device, value, at, Ruling { verdict, because, blame, by_device: false }))
     }
 
     fn judged(
@@ -491,7 +525,7 @@ impl Channel {
         let because = verdict.fired.then(|| because.unwrap_or(silent));
         let explains = |fault: &Fault| fault.rings() || *fault == Fault::Spike;
         let blame = verdict.fault.filter(explains).map(|fault| Blame { fault, finding: None });
-        used.push(self.tell(device, value, at, verdict, because, blame, true));
+        used.push(self.tell(device, value, at, Ruling { verdict, because, blame, by_device: true }));
         Outcome { fate: Some(Fate::Used), repair, used, ended: None }
     }
 
@@ -512,16 +546,8 @@ impl Channel {
     }
 
     /// What a verdict, of whichever model, means for the channel's alert.
-    fn tell(
-        &mut self,
-        device: &DeviceId,
-        value: f32,
-        at: Timestamp,
-        verdict: Verdict,
-        because: Option<Because>,
-        blame: Option<Blame>,
-        by_device: bool,
-    ) -> Used {
+    fn tell(&mut self, device: &DeviceId, value: f32, at: Timestamp, ruling: Ruling) -> Used {
+        let Ruling { verdict, because, blame, by_device } = ruling;
         self.order.learnt(at);
         let mut changes = Vec::new();
         // An alert of the other side's model has nobody left who could end it.
@@ -547,6 +573,7 @@ impl Channel {
                 threshold: verdict.threshold,
                 because,
                 blame,
+                budget_used: (!by_device).then(|| self.model.budget_used(&self.settings.alarm)),
                 model: if by_device { ModelTag::device() } else { self.settings.tag() },
                 number: self.alerts,
             }));

@@ -11,7 +11,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
+use crate::budget::Budgets;
 use crate::decode::{Readings, Refusal};
+use crate::siblings::Siblings;
 
 /// Bytes of a text that came from outside and is kept to be shown.
 const SHOWN: usize = 256;
@@ -209,6 +211,10 @@ pub struct Ledger {
     /// Reasons come from the decoders; there are few of them.
     refusals: Mutex<Refusals>,
     problems: Mutex<BTreeMap<Problem, String>>,
+    /// Which channels use their budget of alerts up.
+    pub budgets: Budgets,
+    /// What new channels may start from.
+    pub siblings: Siblings,
 }
 
 impl Default for Ledger {
@@ -218,6 +224,8 @@ impl Default for Ledger {
             gauges: Default::default(),
             refusals: Mutex::default(),
             problems: Mutex::default(),
+            budgets: Budgets::default(),
+            siblings: Siblings::default(),
         }
     }
 }

@@ -16,6 +16,7 @@ mod admission;
 pub mod alert;
 #[cfg(feature = "embedded-broker")]
 pub mod broker;
+pub mod budget;
 pub mod check;
 pub mod cli;
 pub mod clock;
@@ -36,6 +37,7 @@ mod overload;
 pub mod reading;
 mod recovery;
 pub mod router;
+pub mod siblings;
 pub mod sink;
 pub mod source;
 pub mod status;

@@ -59,10 +59,22 @@ impl Model {
         self.monitor.finding()
     }
 
+    /// Share of the budget of alerts that is used; 1 is all of it.
+    #[must_use]
+    pub fn budget_used(&self, settings: &Settings) -> f32 {
+        self.monitor.alarm().budget_used(settings)
+    }
+
     /// True while an alert of its own is open.
     #[must_use]
     pub fn is_alarmed(&self) -> bool {
         self.monitor.alarm().is_open()
+    }
+
+    /// What another channel of the same kind may start from: see [`Monitor::sibling`].
+    #[must_use]
+    pub fn sibling(&self, settings: &Settings) -> Option<Self> {
+        Some(Self { monitor: self.monitor.sibling(settings)? })
     }
 
     /// As bytes, for a disk or a device. `digest` stands for the configuration.

@@ -123,10 +123,11 @@ impl Agent {
             State::take_up(&plan, store, &topics, lines, &ledger).map_err(StartError::State)?;
         let (calls_to, calls) =
             watch::channel(checkpoints.as_ref().map(Checkpoints::call).unwrap_or_default());
-        let told = clock.clone();
+        let (told, spent) = (clock.clone(), ledger.clone());
         let health = Health::new(&plan.gateway.name, ledger.clone())
             .with("state", move || vitals.report())
-            .with("clock", move || told.report());
+            .with("clock", move || told.report())
+            .with("alert_budget", move || spent.budgets.report(Timestamp::now()));
         let health = Arc::new(health);
         let sink = MqttSink {
             options: egress,

@@ -395,8 +395,10 @@ impl Worker {
         if !self.failed.is_empty() && self.rests(from.device, channel) {
             return Some(Count::Failed);
         }
-        if let Err(count) = self.make_sure(from, channel) {
-            return Some(count);
+        match self.make_sure(from, channel) {
+            Ok(true) => self.start(from, channel),
+            Ok(false) => {}
+            Err(count) => return Some(count),
         }
         let (arrived, set) = (from.received, self.is_clock_set(from.received));
         let when = match time {
@@ -487,6 +489,7 @@ impl Worker {
         for (change, alert) in outcome.changes() {
             if change == Change::Fired {
                 self.ledger.add(Count::Alerts, 1);
+                self.ledger.budgets.note(device, channel.name(), channel.budget_used(), alert.started_at);
             }
             findings.push(Finding::Alert(change, alert));
         }

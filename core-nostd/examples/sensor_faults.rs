@@ -3,11 +3,18 @@
 //!
 //! Each column of numbers in each file is a channel; so are some made ones. First as they are: each fault told is one too many,
 //! unless the recording has it. Then with a fault of each kind put in, seeded, in the later half.
+#![allow(
+    clippy::print_stdout,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a program that prints, over files that are there"
+)]
 
 use std::collections::BTreeMap;
 
 use brooklet_core::alarm::Settings;
 use brooklet_core::anomaly::DefaultDetector;
+use brooklet_core::math;
 use brooklet_core::monitor::Monitor;
 use brooklet_core::rng::Rng;
 use brooklet_core::sample::Moment;
@@ -119,7 +126,8 @@ fn inject(kind: &str, readings: &mut [(i64, f32)], at: usize, rng: &mut Rng) -> 
         _ => 200,
     };
     let past = &readings[..at];
-    let (low, high) = past.iter().fold((f32::MAX, f32::MIN), |(l, h), r| (l.min(r.1), h.max(r.1)));
+    let (low, high) =
+        past.iter().fold((f32::MAX, f32::MIN), |(l, h), r| (math::min(l, r.1), math::max(h, r.1)));
     if low == high {
         return None;
     }
@@ -258,17 +266,17 @@ fn made() -> Vec<Channel> {
     });
     let mut setpoint = 20.0;
     add("setpoint", minute, &mut |_, rng| {
-        if rng.next_u64() % 300 == 0 {
+        if rng.next_u64().is_multiple_of(300) {
             setpoint = 15.0 + (rng.next_u64() % 10) as f32;
         }
         setpoint
     });
     add("events", minute, &mut |_, rng| {
-        if rng.next_u64() % 50 == 0 { (rng.next_u64() % 100) as f32 } else { 0.0 }
+        if rng.next_u64().is_multiple_of(50) { (rng.next_u64() % 100) as f32 } else { 0.0 }
     });
     add("heavy tails", minute, &mut |_, rng| (1.5 * rng.normal()).exp());
     add("rain", minute, &mut |i, rng| {
-        if i / 500 % 7 == 0 { (rng.normal().abs() * 10.0).round() / 10.0 } else { 0.0 }
+        if (i / 500).is_multiple_of(7) { (rng.normal().abs() * 10.0).round() / 10.0 } else { 0.0 }
     });
     add("tank", minute, &mut |i, rng| (i % 700) as f32 / 7.0 + 0.1 * rng.normal());
     add("door opens now and then", minute, &mut |i, rng| {

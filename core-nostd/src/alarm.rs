@@ -155,6 +155,14 @@ impl Alarm {
         (self.seen, settings.warm_up.unwrap_or(hours as u32))
     }
 
+    /// The alarm of a channel that starts from what this one's has learnt; `None` while this one warms up.
+    pub(crate) fn sibling(&self, settings: &Settings) -> Option<Self> {
+        let (seen, warm_up) = self.warm_up(settings);
+        let new =
+            Self { period: self.period, seen: warm_up.saturating_sub(SILENT_LEAST as u32), ..Self::new() };
+        (seen >= warm_up).then_some(new)
+    }
+
     /// The evidence that rings now, in powers of ten.
     #[must_use]
     pub fn threshold(&self, settings: &Settings) -> f32 {

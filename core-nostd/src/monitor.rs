@@ -8,7 +8,7 @@ use crate::math;
 use crate::sample::Timed;
 use crate::sensor::{Fault, Finding, Sensor, Sight};
 use crate::snapshot::Snapshot;
-use crate::traits::{Judge, Learner, Stance, Stepper, Validate};
+use crate::traits::{Judge, Learner, Protect, Stance, Stepper, Validate};
 
 /// What one sample says.
 /// ```
@@ -183,6 +183,28 @@ where
     }
 }
 
+impl<D: Protect + Clone> Monitor<D> {
+    /// What another channel of the same kind may start from: all that was learnt, without alert, budget and faults, and
+    /// silent for a hundred samples until it is at home. `None` while this one knows too little itself.
+    /// ```
+    /// use brooklet_core::{alarm::Settings, anomaly::ZScore, monitor::Monitor, sample::Moment};
+    /// let (mut first, settings) = (Monitor::new(ZScore::<1000>::new()), Settings::DEFAULT);
+    /// let reading = |i: u16| Moment::new(f32::from(i % 5), None).unwrap();
+    /// assert!(first.sibling(&settings).is_none());
+    /// for i in 0..700 { first.step(&reading(i), &settings); }
+    /// let mut second = first.sibling(&settings).unwrap();
+    /// for i in 0..100 { assert!(!second.step(&reading(i), &settings).fired); }
+    /// assert!(second.step(&Moment::new(50.0, None).unwrap(), &settings).fired);
+    /// ```
+    #[must_use]
+    pub fn sibling(&self, settings: &Settings) -> Option<Self> {
+        let alarm = self.alarm.sibling(settings)?;
+        let mut detector = self.detector.clone();
+        detector.release();
+        Some(Self { alarm, ..Self::new(detector) })
+    }
+}
+
 impl<D: Learner> Monitor<D> {
     /// Back to having seen nothing.
     pub fn reset(&mut self) {
@@ -212,7 +234,6 @@ mod tests {
     use super::*;
     use crate::rng::Rng;
     use crate::sample::Moment;
-    use crate::traits::Protect;
 
     const FIVE_MINUTES: i64 = 300_000;
 

@@ -626,6 +626,10 @@ mod tests {
 
     const MINUTE: i64 = 60_000;
 
+    /// What comes, and which faults are told, each for so many readings.
+    type Case<'a> = (&'a str, Vec<f32>, &'a [(Fault, usize)]);
+    type Nature<'a> = &'a mut dyn FnMut(i64, &mut Rng) -> f32;
+
     /// A sensor after 3,000 readings, a minute apart, of a temperature with a daily cycle.
     fn taught() -> (Sensor, Rng, i64) {
         let (mut sensor, mut rng) = (Sensor::new(), Rng::new(1));
@@ -667,7 +671,7 @@ mod tests {
         let last = good(1).next().unwrap();
         let mut hardly = || last + 0.001 * rng.normal();
         let flat: Vec<f32> = (0..100).map(|_| hardly()).collect();
-        let cases: [(&str, Vec<f32>, &[(Fault, usize)]); 9] = [
+        let cases: [Case<'_>; 9] = [
             ("nothing", Vec::new(), &[]),
             ("stuck", [last; 60].into(), &[(Fault::Stuck, 61 - 24)]),
             ("stuck for a moment", [last; 20].into(), &[]),
@@ -727,7 +731,7 @@ mod tests {
     #[test]
     fn what_repeats_jumps_or_bursts_by_nature_is_left_alone() {
         let (mut walk, mut total) = (0.0, 0.0);
-        let mut natures: [(&str, &mut dyn FnMut(i64, &mut Rng) -> f32); 8] = [
+        let mut natures: [(&str, Nature<'_>); 8] = [
             ("constant", &mut |_, _| 5.0),
             ("on and off", &mut |i, _| f32::from(u8::from(i / 700 % 3 == 0))),
             ("quantised", &mut |i, rng| {
@@ -745,7 +749,7 @@ mod tests {
                 total
             }),
             ("events", &mut |_, rng| {
-                if rng.next_u64() % 50 == 0 { (rng.next_u64() % 100) as f32 } else { 0.0 }
+                if rng.next_u64().is_multiple_of(50) { (rng.next_u64() % 100) as f32 } else { 0.0 }
             }),
             ("setpoint", &mut |i, _| (i / 333 % 7) as f32),
         ];
@@ -767,7 +771,7 @@ mod tests {
             let value = extremes[(rng.next_u64() % 10) as usize];
             let time = [None, Some(i64::MIN), Some(i64::MAX), Some(rng.next_u64() as i64 >> 20)];
             sensor.step(value, time[(rng.next_u64() % 4) as usize]);
-            if rng.next_u64() % 1000 == 0 {
+            if rng.next_u64().is_multiple_of(1000) {
                 sensor.accept();
             }
             assert!(sensor.is_valid(), "{sensor:?}");

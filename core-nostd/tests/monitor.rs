@@ -273,13 +273,13 @@ fn memory_is_what_the_registry_says() {
 #[test]
 fn the_bits_are_those_of_every_platform() {
     let crc = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
-    for (name, golden) in [("default", 0x129c_8f7c), ("zscore", 0xe521_2bb0)] {
+    let bits = ["default", "zscore"].map(|name| {
         let mut monitor = Monitor::new(Detector::from_name(name).unwrap());
         let mut digest = crc.digest();
         for x in stream(1, 3000) {
             digest.update(&monitor.step(&x, &Settings::DEFAULT).level.to_bits().to_le_bytes());
         }
-        let bits = digest.finalize();
-        assert_eq!(bits, golden, "{name}: {bits:08x}");
-    }
+        digest.finalize()
+    });
+    assert!(bits == [0xef4f_7671, 0xaf84_f300], "{bits:08x?}");
 }

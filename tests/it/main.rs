@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod broker;
+mod cold_start;
 mod configured;
 mod demo;
 mod detection;

@@ -7,6 +7,7 @@ use super::secret::Secret;
 use super::topic::{Captures, TopicPattern};
 pub use crate::config::{ClockTrust, Durability, Learn, Version};
 use crate::decode::Decoder;
+use crate::siblings::StartFrom;
 
 /// A checked configuration. Parts can be compared, so that a reload keeps what did not change.
 #[derive(Clone, Debug, PartialEq)]
@@ -237,10 +238,14 @@ pub struct TaskPlan {
     pub streams: Vec<usize>,
     /// Which channels; all if `None`.
     pub channels: Option<Vec<Glob>>,
+    /// Alerts in 30 days a channel, above 0; the detector's own if `None`.
+    pub budget: Option<f32>,
     /// Evidence that raises an alert, in powers of ten, above 0; the detector's own if `None`.
     pub threshold: Option<f32>,
     /// Readings of a channel before it may raise an alert, at least 1; the detector's own if `None`.
     pub warm_up: Option<u32>,
+    /// Where a new channel starts from; from nothing if `None`.
+    pub start_from: Option<StartFrom>,
 }
 
 impl TaskPlan {

@@ -16,6 +16,7 @@ use crate::config::{Channel, Config, Gateway, Learn, Payload, Serial, Stream, Ta
 use crate::decode::{Decoder, Field, JsonPlan, MAX_FIELDS};
 use crate::device;
 use crate::router::{OWN_PREFIX, QUEUE_BYTES};
+use crate::siblings::StartFrom;
 
 /// Resolves a configuration, reporting everything wrong; the plan counts only if nothing was.
 pub(super) fn plan(tree: &mut Tree, env: &Env, folder: &FilePath, config: &Config) -> Option<Plan> {
@@ -48,8 +49,10 @@ pub(super) fn plan(tree: &mut Tree, env: &Env, folder: &FilePath, config: &Confi
             learn: Learn::Anomaly,
             streams: (0..streams.len() + serials.len()).collect(),
             channels: None,
+            budget: config.alert.budget.map(|budget| budget.get()),
             threshold: config.alert.threshold.map(|threshold| threshold.get()),
             warm_up: None,
+            start_from: None,
         });
     }
     Some(Plan {
@@ -359,8 +362,10 @@ fn task(tree: &mut Tree, config: &Config, i: usize, task: &Task) -> TaskPlan {
         learn: task.learn,
         streams,
         channels: globs,
+        budget: task.budget.or(config.alert.budget).map(|budget| budget.get()),
         threshold: task.threshold.or(config.alert.threshold).map(|threshold| threshold.get()),
         warm_up: task.warm_up.map(|count| u32::try_from(count.get()).unwrap_or(u32::MAX)),
+        start_from: task.start_from.as_deref().map(StartFrom::of),
     }
 }
 

@@ -16,7 +16,9 @@ use crate::alert::{Alert, Change};
 use crate::device::ChannelSettings;
 use crate::eval::Counts;
 use crate::eval::fleet::Fleet;
+use crate::reading::DeviceId;
 use crate::source::replay::{Recording, ReplayError};
+use crate::store::Store;
 
 use super::exit;
 use output::{Output, Scores};
@@ -36,18 +38,30 @@ pub struct ReplayArgs {
     /// A column that is no channel, for example labels; may be given several times.
     #[arg(long, value_name = "NAME")]
     pub ignore: Vec<String>,
-    /// Evidence in powers of ten from which a young, quiet channel rings.
+    /// Alerts in 30 days that a channel may cost, about, 0.01 to 10000.
+    #[arg(long, value_name = "N", default_value_t = Settings::DEFAULT.budget, value_parser = budget)]
+    pub budget: f32,
+    /// For experts: evidence in powers of ten from which a young, quiet channel rings.
     #[arg(long, value_name = "X", default_value_t = Settings::DEFAULT.threshold, value_parser = threshold)]
     pub threshold: f32,
     /// Readings before the first alert [default: two days of them, at least 100 and at most 600].
     #[arg(long, value_name = "N")]
     pub warm_up: Option<u32>,
+    /// Start each channel from what a device's channel of the same name has learnt: the state folder of an agent that does
+    /// not run, a colon, the device.
+    #[arg(long, value_name = "FOLDER:DEVICE")]
+    pub start_from: Option<String>,
     /// Print alerts and summary as lines of JSON.
     #[arg(long)]
     pub json: bool,
     /// No progress bar and no notes about the recording.
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+pub(super) fn budget(text: &str) -> Result<f32, String> {
+    let wrong = || "a number of alerts from 0.01 to 10000 is expected".to_owned();
+    text.parse().ok().filter(|budget| (0.01..=10_000.0).contains(budget)).ok_or_else(wrong)
 }
 
 pub(super) fn threshold(text: &str) -> Result<f32, String> {
@@ -79,6 +93,8 @@ enum Failure {
     Overwrites(PathBuf),
     #[error("there is no detector named `{0}`")]
     Detector(&'static str),
+    #[error("--start-from {0}: {1}")]
+    Start(String, String),
 }
 
 /// The last words.
@@ -95,12 +111,15 @@ struct Summary {
 fn replay(args: &ReplayArgs, stdout: &mut dyn Write) -> Result<Summary, Failure> {
     let start = Instant::now();
     let mut recording = Recording::open(&args.file, &args.ignore)?;
-    let alarm = Settings { threshold: args.threshold, warm_up: args.warm_up, ..Settings::DEFAULT };
+    let alarm = Settings { threshold: args.threshold, warm_up: args.warm_up, budget: args.budget };
     // Alerts are told when they start and end; what is between is in the scores.
     let settings = Arc::new(ChannelSettings { alarm, update_every: i64::MAX, ..ChannelSettings::default() });
     let device = device(&args.file);
     let watched = |_: &str, _: &str| Some(settings.clone());
     let mut fleet = Fleet::new(&device, &recording, watched).map_err(Failure::Detector)?;
+    if let Some(other) = &args.start_from {
+        start_from(other, &mut fleet, args.quiet)?;
+    }
     refuse_overwriting(args)?;
     let mut scores = match &args.scores {
         Some(path) => {
@@ -149,6 +168,28 @@ fn replay(args: &ReplayArgs, stdout: &mut dyn Write) -> Result<Summary, Failure>
         Summary { counts, alerts: told.alerts, still_firing: fleet.open(), seconds, rows_per_second };
     told.summary(&summary)?;
     Ok(summary)
+}
+
+/// Starts the channels from the models of a device in a state folder.
+fn start_from(other: &str, fleet: &mut Fleet, quiet: bool) -> Result<(), Failure> {
+    let wrong = |why: String| Failure::Start(other.to_owned(), why);
+    let (folder, device) = other
+        .rsplit_once(':')
+        .ok_or_else(|| wrong("a state folder, a colon and a device are expected".to_owned()))?;
+    let folder = Path::new(folder);
+    // Opening would make it.
+    if !Store::is_in(folder) {
+        return Err(wrong(format!("there is no state of an agent in {}", folder.display())));
+    }
+    let stored = Store::open(folder).map_err(|error| wrong(error.to_string()))?.restored();
+    let device = DeviceId(device.into());
+    let without = fleet.start_from(|channel| stored.get(&device, channel).map(|saved| saved.snapshot));
+    for channel in without.iter().filter(|_| !quiet) {
+        eprintln!(
+            "note: {channel} starts from nothing: {device} has no such channel, or it knows too little"
+        );
+    }
+    Ok(())
 }
 
 /// The file's name without its ending.

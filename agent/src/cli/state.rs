@@ -36,6 +36,8 @@ struct Row<'a> {
     last: Option<Timestamp>,
     /// Alerts so far.
     alerts: u64,
+    /// Alerts of the last 30 days, fading: what is set against the budget.
+    spent: Option<f32>,
     /// An alert is open.
     firing: bool,
     /// CRC-32 of the model: equal models have equal ones.
@@ -63,8 +65,8 @@ pub fn run(args: &StateArgs) -> ExitCode {
     };
     if !args.json {
         println!(
-            "{:<24} {:<20} {:>10} {:>6}  {:<8}  {:<6}",
-            "device", "channel", "steps", "alerts", "model", ""
+            "{:<24} {:<20} {:>10} {:>6} {:>7}  {:<8}  {:<6}",
+            "device", "channel", "steps", "alerts", "30 days", "model", ""
         );
     }
     match store.unrepeated() {
@@ -78,15 +80,19 @@ pub fn run(args: &StateArgs) -> ExitCode {
     let read = store.each(|device, channel, saved| {
         let model = format!("{:08x}", crc.checksum(&saved.snapshot));
         let firing = saved.alert.is_some();
+        let learnt = Model::load(&saved.snapshot, ChannelSettings::default().digest()).ok();
+        // Of a budget of one alert.
+        let spent =
+            learnt.as_ref().map(|model| model.budget_used(&Settings { budget: 1.0, ..Settings::DEFAULT }));
         let (steps, last, alerts) = (saved.steps, saved.order.last(), saved.alerts);
         if args.json {
-            let learnt = Model::load(&saved.snapshot, ChannelSettings::default().digest());
-            let readings = learnt.ok().map(|model| model.warm_up(&Settings::DEFAULT).0);
-            let row = Row { device, channel, steps, readings, last, alerts, firing, model };
+            let readings = learnt.as_ref().map(|model| model.warm_up(&Settings::DEFAULT).0);
+            let row = Row { device, channel, steps, readings, last, alerts, spent, firing, model };
             println!("{}", serde_json::to_string(&row).unwrap_or_default());
         } else {
             let firing = if firing { "firing" } else { "" };
-            println!("{device:<24} {channel:<20} {steps:>10} {alerts:>6}  {model}  {firing}");
+            let spent = spent.map_or_else(|| "-".to_owned(), |spent| format!("{spent:.1}"));
+            println!("{device:<24} {channel:<20} {steps:>10} {alerts:>6} {spent:>7}  {model}  {firing}");
         }
     });
     match read {

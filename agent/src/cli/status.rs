@@ -125,11 +125,15 @@ fn table(report: &Report) -> String {
     for (name, section) in &report.sections {
         match shown(name, section) {
             Some(text) => lines.push(row(name, &text)),
-            None => lines.push(name.clone()),
+            None => lines.push(plain(name)),
         }
         for (key, value) in section.as_object().into_iter().flatten() {
             if let Some(text) = shown(key, value) {
                 lines.push(format!("  {:<20} {text:>15}", plain(unit(key).0)));
+            }
+            let shares = value.as_object().filter(|_| key == "most_used");
+            for (channel, share) in shares.into_iter().flatten() {
+                lines.push(format!("  {:>5.0} %  {channel}", 100.0 * share.as_f64().unwrap_or(0.0)));
             }
         }
     }
@@ -224,7 +228,9 @@ mod tests {
         ledger.refuse_message(&"topic/".repeat(50), b"21,5", &Refusal::NotANumber);
         ledger.set(Gauge::Publishing, 1);
         let state = || json!({ "checkpoint_age_seconds": 7320, "written_bytes": 4096, "card_life_years": 12.5, "x": null });
-        let table = table(&Health::new("cellar", ledger).with("state", state).report());
+        let budget = || json!({ "used_up": 1, "most_used": { "pump-1/t": 1.42 } });
+        let health = Health::new("cellar", ledger).with("state", state).with("alert_budget", budget);
+        let table = table(&health.report());
         for part in [
             "on cellar, running for 0 s\n",
             "receiving NO, publishing yes\n",
@@ -235,6 +241,8 @@ mod tests {
             "  written                  4,096 bytes\n",
             "  card life years                 12.5\n",
             "  not a number (1): the text is",
+            "  used up                            1\n",
+            "    142 %  pump-1/t\n",
             "PROBLEM no readings can come in",
         ] {
             assert!(table.contains(part), "{part:?} is not in\n{table}");

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{Counts, Judgement, Run};
 use crate::alert::{Alert, Change};
 use crate::device::ChannelSettings;
+use crate::reading::ChannelId;
 use crate::source::replay::{Recording, Row};
 
 /// A run for each device of a recording.
@@ -57,6 +58,13 @@ impl Fleet {
         }
         let named = recording.devices().iter().any(|device| device.name.is_some());
         Ok(Self { members, named, values: Vec::new() })
+    }
+
+    /// Starts each channel of each device from a model that another one has learnt. Those without one that knows enough are
+    /// returned.
+    #[must_use]
+    pub fn start_from(&mut self, model: impl Fn(&ChannelId) -> Option<Vec<u8>>) -> Vec<ChannelId> {
+        self.members.iter_mut().flat_map(|member| member.run.start_from(&model)).collect()
     }
 
     /// Whether rows have to say whose they are.

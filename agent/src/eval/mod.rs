@@ -156,6 +156,19 @@ impl Run {
         Some(Self { device, timed, lanes, together, counts: Counts::default(), level: 0.0 })
     }
 
+    /// Starts each channel from a model that another one has learnt. Channels without one that knows enough are returned.
+    #[must_use]
+    pub fn start_from(&mut self, mut model: impl FnMut(&ChannelId) -> Option<Vec<u8>>) -> Vec<ChannelId> {
+        let mut without = Vec::new();
+        for lane in &mut self.lanes {
+            match model(lane.channel.name()).and_then(|snapshot| lane.channel.sibling_of(&snapshot)) {
+                Some(adopt) => drop(lane.channel.apply(&self.device, &adopt, 0)),
+                None => without.push(lane.channel.name().clone()),
+            }
+        }
+        without
+    }
+
     /// What became of the readings so far.
     #[must_use]
     pub const fn counts(&self) -> &Counts {

@@ -173,9 +173,13 @@ impl Worker {
         while records.len() < most
             && let Some((device, channel)) = self.unsaved.pop()
         {
-            let known = self.devices.get_mut(&device.0).and_then(|known| known.channel_mut(&channel.0));
-            match known.map(|(_, channel)| channel.save()) {
-                Some(Ok(saved)) => records.push(Record { device, channel, saved }),
+            let Some(known) = self.devices.get_mut(&device.0) else { continue };
+            let position = known.position();
+            match known.channel_mut(&channel.0).map(|(_, channel)| channel.save()) {
+                Some(Ok(saved)) => {
+                    self.offer(position, &device, &channel, &saved);
+                    records.push(Record { device, channel, saved });
+                }
                 Some(Err(error)) => warn!(%device, %channel, "not saved: {error}"),
                 None => {}
             }

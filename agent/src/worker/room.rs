@@ -9,7 +9,7 @@ use tracing::{debug, info, warn};
 use super::keep::MOST_PANICS;
 use super::{Origin, Worker, millis};
 use crate::check::Plan;
-use crate::device::{Channel, ChannelSettings, Device};
+use crate::device::{Channel, ChannelSettings, Device, Saved};
 use crate::ledger::Count;
 use crate::order::Limits;
 use crate::overload::Level;
@@ -20,20 +20,45 @@ use crate::store::Record;
 const LOOK: Duration = Duration::from_secs(60);
 
 impl Worker {
-    /// Makes or restores a channel that is not there.
-    pub(super) fn make_sure(&mut self, from: Origin<'_>, channel: &str) -> Result<(), Count> {
+    /// Makes or restores a channel that is not there. True if it is new.
+    pub(super) fn make_sure(&mut self, from: Origin<'_>, channel: &str) -> Result<bool, Count> {
         let known = self.devices.get_mut(&from.device.0);
         if known.is_some_and(|known| known.channel_mut(channel).is_some()) {
-            return Ok(());
+            return Ok(false);
         }
         // Nothing is remembered of what is not taken: names are free to invent for whoever sends them.
         let channel = self.open(from, channel)?;
+        let is_new = channel.steps() == 0;
         let device = from.device.clone();
         let device =
             self.devices.entry(device.0.clone()).or_insert_with(|| Device::new(device, from.position));
         device.insert(channel);
         device.bucket.heard.get_or_insert(from.received);
-        Ok(())
+        Ok(is_new)
+    }
+
+    /// Starts a new channel from another's model, if its task says so and there is one that knows enough.
+    pub(super) fn start(&mut self, from: Origin<'_>, channel: &str) {
+        let known = self.devices.get_mut(&from.device.0).and_then(|known| known.channel_mut(channel));
+        let Some((_, new)) = known else { return };
+        if new.settings().start_from.is_none() {
+            return;
+        }
+        let Some((other, snapshot)) = self.ledger.siblings.best(from.position, new.name()) else { return };
+        let Some(adopt) = new.sibling_of(&snapshot) else { return };
+        let device = from.device;
+        info!(%device, channel, %other, "a new channel starts from another device's model");
+        // Nothing was told of a channel that is new: there is no alert that could end.
+        self.apply(from.device, channel, adopt);
+    }
+
+    /// What others may start from: a channel as it is stored.
+    pub(super) fn offer(&self, position: usize, device: &DeviceId, channel: &ChannelId, saved: &Saved) {
+        let task = self.plan.tasks.iter().find(|task| task.covers(position, &channel.0));
+        if let Some(start_from) = task.and_then(|task| task.start_from.as_ref()) {
+            let Saved { steps, snapshot, .. } = saved;
+            self.ledger.siblings.offer(start_from, position, device, channel, *steps, snapshot);
+        }
     }
 
     /// Takes one of the places for channels, which all workers share.
@@ -93,10 +118,12 @@ impl Worker {
             match Channel::restore(name.clone(), settings.clone(), saved.clone()) {
                 Ok(channel) => {
                     ledger.add(Count::Restored, 1);
+                    ledger.budgets.note(device, &name, channel.budget_used(), from.received);
                     // They came in before this run, and meet their fate in it.
                     ledger.add(Count::Readings, channel.held() as u64);
                     ledger.add(Count::Held, channel.held() as u64);
                     debug!(%device, channel = %name, "restored");
+                    self.offer(from.position, device, &name, &saved);
                     if channel.held() > 0 {
                         self.holding.insert((device.clone(), name));
                     }
@@ -161,10 +188,11 @@ pub(crate) fn settings(plan: &Plan, position: usize, channel: &str) -> Option<Ch
     let alarm = Settings {
         threshold: task.threshold.unwrap_or(Settings::DEFAULT.threshold),
         warm_up: task.warm_up,
-        ..Settings::DEFAULT
+        budget: task.budget.unwrap_or(Settings::DEFAULT.budget),
     };
     Some(ChannelSettings {
         alarm,
+        start_from: task.start_from.clone(),
         unit: configured.find(|plan| plan.name == channel).and_then(|plan| plan.unit.clone()),
         update_every: millis(plan.alert.update),
         limits: Limits {

@@ -28,7 +28,10 @@ pub struct FilesArgs {
     /// A column that is no channel; may be given several times.
     #[arg(long, value_name = "NAME")]
     pub ignore: Vec<String>,
-    /// Evidence in powers of ten from which a young, quiet channel rings, and from which a row counts as anomalous.
+    /// Alerts in 30 days that a channel may cost, about, 0.01 to 10000.
+    #[arg(long, value_name = "N", default_value_t = Settings::DEFAULT.budget, value_parser = replay::budget)]
+    pub budget: f32,
+    /// For experts: evidence in powers of ten from which a young, quiet channel rings, and from which a row counts as anomalous.
     #[arg(long, value_name = "X", default_value_t = Settings::DEFAULT.threshold, value_parser = replay::threshold)]
     pub threshold: f32,
     /// Readings before the first alert [default: two days of them, at least 100 and at most 600].
@@ -83,7 +86,7 @@ fn evaluate(args: &FilesArgs) -> Result<Report, Failure> {
         return Err(Failure::Unlabelled);
     }
     let mut notes = windows.as_ref().map_or(Ok(Vec::new()), |windows| strangers(windows, &args.files))?;
-    let alarm = Settings { threshold: args.threshold, warm_up: args.warm_up, ..Settings::DEFAULT };
+    let alarm = Settings { threshold: args.threshold, warm_up: args.warm_up, budget: args.budget };
     let settings = Arc::new(ChannelSettings { alarm, update_every: i64::MAX, ..ChannelSettings::default() });
     let tolerance = args.labels.tolerance;
     let rules = Rules { threshold: args.threshold, tolerance, buffer: args.buffer as usize };
