@@ -1,8 +1,8 @@
 //! When to ring: from evidence to alerts.
 //!
-//! A threshold that rises with the age of a channel (chances to be wrong add up over its life, so each later one must
-//! be smaller) and with its rate (people count alerts a day, not a sample), a short pause and a raised bar after each alert,
-//! a budget of alerts a month that a channel spends, and silence while it cannot know.
+//! A threshold that rises with the rate of a channel (people count alerts a day, not a sample), a short pause after each
+//! alert and a bar that asks for more than it had (the same again is no news), a budget of alerts a month that a channel
+//! spends, and silence while it cannot know.
 //!
 //! The budget is adaptive conformal inference on the scale of evidence: the level of the conformal test follows what was
 //! spent, a power of ten for each budget that a month's alerts use up. Gibbs, Candès: Adaptive conformal inference under
@@ -15,21 +15,20 @@ use crate::stats::Period;
 use crate::traits::{Learner, Validate};
 
 const HOUR: f32 = 3_600_000.0;
-/// By how much the threshold rises over the first [`RISE_OVER`] samples.
-const RISE: f32 = 0.5;
-const RISE_OVER: f32 = 30_000.0;
-/// .. and for each power of ten in samples a day above one in five minutes.
+/// By how much the threshold rises for each power of ten in samples a day above one in five minutes.
 const RISE_WITH_RATE: f32 = 0.3;
-/// Silent for the first two days, within these bounds in samples: they hold nothing but records.
-const SILENT_HOURS: f32 = 48.0;
+/// Silent for the first day, within these bounds in samples: it holds nothing but records.
+const SILENT_HOURS: f32 = 24.0;
 const SILENT_LEAST: f32 = 100.0;
-const SILENT_MOST: f32 = 600.0;
-/// An alert raises the bar by this much, which fades with 16 hours.
-const BAR: f32 = 1.5;
+const SILENT_MOST: f32 = 300.0;
+/// An alert raises the bar to this much above its own evidence, by three powers of ten at most; the bar falls by one in
+/// 16 hours, so the same again is news after eight.
+const BAR: f32 = 0.5;
+const BAR_MOST: f32 = 3.0;
 const BAR_HOURS: f32 = 16.0;
 const BAR_LEAST: f32 = 50.0;
-/// Samples after an alert in which no other follows: an onset builds up over about as many as the experts look at.
-const PAUSE: u8 = 12;
+/// Samples after an alert in which no other follows: an onset builds up over as many as the experts look at.
+const PAUSE: u8 = 24;
 /// Alerts are forgotten over a month.
 const MONTH_HOURS: f32 = 30.0 * 24.0;
 /// A budget outside of these bounds counts as the nearer one.
@@ -52,7 +51,7 @@ pub struct Settings {
     /// Evidence in powers of ten from which a young, quiet channel rings; 0.5 to 20, default 2.2. Half of it ends an
     /// alert.
     pub threshold: f32,
-    /// Samples before the first alert; `None`: two days of samples, at least 100 and at most 600.
+    /// Samples before the first alert; `None`: a day of samples, at least 100 and at most 300.
     pub warm_up: Option<u32>,
     /// Alerts in 30 days that a channel may cost, about; 0.01 to 10,000, default 10. Half of it asks twice the odds of
     /// each alert, and each alert makes the next one dearer until the month forgets it.
@@ -65,6 +64,12 @@ impl Settings {
 
     fn budget(&self) -> f32 {
         self.budget.clamp(BUDGET_LEAST, BUDGET_MOST)
+    }
+
+    /// What the budget asks for beyond the threshold, in powers of ten.
+    fn odds(&self) -> f32 {
+        let times = Self::DEFAULT.budget / self.budget();
+        if times == 1.0 { 0.0 } else { math::log10(times) } // spares most the logarithm
     }
 }
 
@@ -147,7 +152,7 @@ impl Alarm {
     /// use brooklet_core::alarm::{Alarm, Settings};
     /// let mut alarm = Alarm::new();
     /// for i in 0..10 { alarm.step(0.0, Some(i * 900_000), &Settings::DEFAULT); } // a quarter of an hour apart
-    /// assert_eq!(alarm.warm_up(&Settings::DEFAULT), (10, 192)); // two days
+    /// assert_eq!(alarm.warm_up(&Settings::DEFAULT), (10, 100)); // a day, but at least 100
     /// ```
     #[must_use]
     pub fn warm_up(&self, settings: &Settings) -> (u32, u32) {
@@ -171,10 +176,8 @@ impl Alarm {
 
     /// The same if there had been no alerts lately.
     fn threshold_in_peace(&self, settings: &Settings) -> f32 {
-        let age = math::min(self.seen as f32 / RISE_OVER, 1.0);
         let rate = math::log10(Period::UNKNOWN / self.period.or_unknown().clamp(1.0, Period::UNKNOWN));
-        let odds = math::log10(Settings::DEFAULT.budget / settings.budget());
-        settings.threshold + RISE * age + RISE_WITH_RATE * rate + odds
+        settings.threshold + RISE_WITH_RATE * rate + settings.odds()
     }
 
     /// Share of the budget that the alerts of the last 30 days have used: 1 is all of it. An alert counts less and less
@@ -200,7 +203,7 @@ impl Alarm {
     pub fn step(&mut self, evidence: f32, time: Option<i64>, settings: &Settings) -> Change {
         let hour = self.an_hour();
         let fade = math::max(BAR_HOURS * hour, BAR_LEAST);
-        self.bar -= self.bar / fade;
+        self.bar = math::max(self.bar - 1.0 / fade, 0.0);
         self.spent -= self.spent / math::max(MONTH_HOURS * hour, 1.0);
         self.pause = self.pause.saturating_sub(1);
         self.seen = self.seen.saturating_add(1);
@@ -214,7 +217,8 @@ impl Alarm {
             (self.open, self.quiet, self.age) = (true, 0, 0.0);
         }
         if fired {
-            self.bar += BAR;
+            let own = math::min(evidence - self.threshold_in_peace(settings) + BAR, BAR_MOST);
+            self.bar = math::max(self.bar, own);
             self.spent += 1.0;
             self.pause = PAUSE;
             Change::Fired
@@ -263,22 +267,23 @@ mod tests {
     #[test]
     fn silent_while_it_cannot_know() {
         let mut alarm = Alarm::new();
-        assert_eq!(feed(&mut alarm, 0..575, 9.0), 0); // two days of five minutes
-        assert_eq!(feed(&mut alarm, 575..580, 9.0), 1);
+        assert_eq!(feed(&mut alarm, 0..287, 9.0), 0); // a day of five minutes
+        assert_eq!(feed(&mut alarm, 287..290, 9.0), 1);
     }
 
     #[test]
     fn rings_less_and_less_often_for_the_same() {
         let mut alarm = Alarm::new();
         feed(&mut alarm, 0..600, 0.0);
-        assert_eq!(feed(&mut alarm, 600..720, 3.0), 1, "the same is no news for hours");
-        assert_eq!(feed(&mut alarm, 720..721, 9.0), 1, "but something far stronger is");
+        assert_eq!(feed(&mut alarm, 600..696, 3.0), 1, "the same is no news for hours");
+        assert_eq!(feed(&mut alarm, 696..697, 9.0), 1, "but something far stronger is");
         let weeks: [usize; 3] = core::array::from_fn(|week| {
-            let start = 721 + 7 * 288 * week as i64;
+            let start = 697 + 7 * 288 * week as i64;
             feed(&mut alarm, start..start + 7 * 288, 3.0)
         });
         let [first, _, third] = weeks;
         assert!(first <= 10 && third < first, "{weeks:?}");
+        assert!(alarm.budget_used(&Settings::DEFAULT) < 1.0);
     }
 
     #[test]
@@ -289,7 +294,7 @@ mod tests {
         let samples =
             |alarm: &mut Alarm, level: f32| (1..10_000).find(|_| alarm.settle(level, &Settings::DEFAULT));
         assert_eq!(samples(&mut alarm, 1.0), Some(12));
-        assert_eq!(feed(&mut alarm, 613..700, 3.9), 1);
+        assert_eq!(feed(&mut alarm, 613..1000, 3.9), 1);
         assert_eq!(samples(&mut alarm, 5.0), Some(2000));
     }
 

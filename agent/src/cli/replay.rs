@@ -44,7 +44,7 @@ pub struct ReplayArgs {
     /// For experts: evidence in powers of ten from which a young, quiet channel rings.
     #[arg(long, value_name = "X", default_value_t = Settings::DEFAULT.threshold, value_parser = threshold)]
     pub threshold: f32,
-    /// Readings before the first alert [default: two days of them, at least 100 and at most 600].
+    /// Readings before the first alert [default: a day of them, at least 100 and at most 300].
     #[arg(long, value_name = "N")]
     pub warm_up: Option<u32>,
     /// Start each channel from what a device's channel of the same name has learnt: the state folder of an agent that does

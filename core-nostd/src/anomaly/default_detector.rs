@@ -17,10 +17,12 @@ const HALF_LIFE: u32 = 4000;
 /// Experts: range, seasonal, shift 10, shift 60, unrest.
 pub(super) const EXPERTS: usize = 5;
 /// Evidence below this counts as none.
-const CUT: f32 = 0.7;
-/// Quarter octaves by which a score must stand clear of what was seen (see [`LogHistogram::evidence`]), for all
-/// calibrated experts. Unrest spreads less than the others, so it must stand further clear.
-const MARGINS: [f32; EXPERTS - 1] = [2.0, 2.0, 2.0, 3.0];
+const CUT: f32 = 1.0;
+/// Quarter octaves by which a score must stand clear of what was seen (see [`LogHistogram::evidence`]), for the
+/// calibrated experts. Means of sixty spread little, so they need less.
+const MARGINS: [f32; EXPERTS - 1] = [2.0, 2.0, 1.0, 1.0];
+/// The scale from which on values are compressed, at least this share of their deviation.
+const SCALE: f32 = 0.03;
 /// How fast the slots of the seasonal profile learn while an alert is open.
 const GATE: f32 = 0.3;
 /// Deviations below this share of the value are what f32 sensors cannot resolve.
@@ -32,11 +34,13 @@ const TINY: f32 = 1e-20;
 /// Five experts, each calibrated against its own past, fused into one evidence:
 /// 1. **range** ([`Range`]), not calibrated;
 /// 2. **seasonal** ([`SeasonalProfile`]);
-/// 3. **shift 10** and 4. **shift 60** ([`LevelShift`]);
-/// 5. **unrest**: a level shift of `log2` of the distance from the mean of ten, which falls when a sensor sticks and
-///    rises when it shakes.
+/// 3. **shift 10** ([`LevelShift`]) of the values;
+/// 4. **shift 60** of their compressed values `asinh(x / m)`, `m` the size of their mean: a logarithm that knows zero and
+///    signs, so that the bursts of counts and the outliers of heavy tails do not hide everything else;
+/// 5. **unrest**: a level shift of `log2` of the step from the value before, which falls when a sensor sticks and rises
+///    when it shakes.
 ///
-/// Calibration: `-log10` of a conformal p-value from a decaying [`LogHistogram`]. Fusion: evidences under 0.7 count as
+/// Calibration: `-log10` of a conformal p-value from a decaying [`LogHistogram`]. Fusion: evidences under 1 count as
 /// none, `S = (Σ e³)^(1/3)`: one expert at 3.2 says as much as two at 2.55.
 ///
 /// Works for most channels with a time; without times the seasonal expert is silent. A slow drift that is small
@@ -44,8 +48,8 @@ const TINY: f32 = 1e-20;
 /// While an alert is open, the level compares with the normal of before ([`Protect`]); the statistics learn on (to
 /// freeze them costs more alerts than it finds), only the seasonal slots slow down.
 ///
-/// Memory: 2,456 bytes, asserted below 3,000 with its alarm. Cost: a logarithm, four square roots, 24 divisions
-/// with its alarm; two logarithms more for each expert that finds something, then also a cube root. Once a turn of sixty
+/// Memory: 2,456 bytes, asserted below 3,000 with its alarm. Cost: two logarithms, six square roots, 26
+/// divisions with its alarm; two logarithms more for each expert that finds something, then also a cube root. Once a turn of sixty
 /// samples 120 additions.
 /// ```
 /// use brooklet_core::{anomaly::DefaultDetector, sample::Moment};
@@ -64,8 +68,9 @@ pub struct DefaultDetector {
     short: LevelShift<10, HORIZON>,
     long: LevelShift<60, HORIZON>,
     unrest: LevelShift<60, HORIZON>,
-    /// Distance from the mean of ten; steadies the logarithm that `unrest` sees.
+    /// Step from the value before; steadies the logarithm that `unrest` sees.
     distance: EwMeanVar<HORIZON>,
+    last: f32,
     /// Distance from the expected value; gives the band.
     error: EwMeanVar<HORIZON>,
     calibration: [LogHistogram<HALF_LIFE>; EXPERTS - 1],
@@ -78,7 +83,8 @@ struct View {
     place: Option<Place>,
     /// Mean of the last residuals of the season.
     residual: Option<f32>,
-    /// Moving means: of ten values, of sixty, and of the unrest.
+    compressed: f32,
+    /// Moving means: of ten values, of sixty compressed ones, and of the unrest.
     short: f32,
     long: f32,
     restless: f32,
@@ -110,18 +116,29 @@ impl DefaultDetector {
             long: LevelShift::new(),
             unrest: LevelShift::new(),
             distance: EwMeanVar::new(),
+            last: 0.0,
             error: EwMeanVar::new(),
             calibration: [LogHistogram::new(); EXPERTS - 1],
             hold: Hold::new(),
         }
     }
 
+    /// `asinh` of a value against the size of the mean, in powers of two.
+    fn compress(&self, value: f32) -> f32 {
+        let values = self.season.values();
+        let scale = math::abs(values.mean()) + SCALE * values.sd();
+        let size = math::min(math::abs(value) / scale, math::LIMIT);
+        let power = math::log2(size + math::sqrt(size * size + 1.0));
+        if value < 0.0 { -power } else { power }
+    }
+
     fn view(&self, x: &Moment) -> View {
         let value = math::limit(x.value());
         let place = self.season.place(x.time());
         let residual = place.and_then(|place| Some(self.season.deviation_from(x, place.expected?)));
-        let (short, long) = (self.short.mean_with(value), self.long.mean_with(value));
-        let distance = math::abs(value - short);
+        let compressed = self.compress(value);
+        let (short, long) = (self.short.mean_with(value), self.long.mean_with(compressed));
+        let distance = if self.distance.count() > 0.0 { math::abs(value - self.last) } else { 0.0 };
         let floor = 0.5 * self.distance.mean() + RESOLUTION * math::abs(value) + TINY;
         let unrest = math::log2(distance + floor);
         let restless = self.unrest.mean_with(unrest);
@@ -132,7 +149,7 @@ impl DefaultDetector {
             self.unrest.score_of(restless),
         ]
         .map(|score| score.map(Binned::new));
-        View { value, place, residual, short, long, restless, distance, unrest, scores }
+        View { value, place, residual, compressed, short, long, restless, distance, unrest, scores }
     }
 
     /// Of each expert; 0 where it is clearly too little to count.
@@ -193,9 +210,10 @@ impl DefaultDetector {
         self.error.learn_one(&(view.value - self.expected(x, view)));
         self.unrest.learn_with(view.unrest, view.restless);
         self.distance.learn_one(&view.distance);
+        self.last = view.value;
         self.season.learn_at(x, view.place, if self.hold.is_open() { GATE } else { 1.0 });
         self.short.learn_with(view.value, view.short);
-        self.long.learn_with(view.value, view.long);
+        self.long.learn_with(view.compressed, view.long);
         self.range.learn_one(&view.value);
     }
 }
@@ -300,6 +318,7 @@ impl Validate for DefaultDetector {
             && self.long.is_valid()
             && self.unrest.is_valid()
             && self.distance.is_valid()
+            && math::abs(self.last) <= math::LIMIT
             && self.error.is_valid()
             && self.calibration.iter().all(Validate::is_valid)
             && self.hold.is_valid()

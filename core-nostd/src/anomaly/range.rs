@@ -5,8 +5,8 @@ use crate::traits::{Learner, Validate};
 
 /// The lowest and highest value so far: evidence by how far outside of them a value lies.
 ///
-/// Formula: `r = max(x - hi, lo - x, 0) / (hi - lo)`, evidence `min(60 r, 6, 0.5 + log10(2 (n + 1)))`: the last bound
-/// keeps a young range humble.
+/// Formula: `r = max(x - hi, lo - x, 0) / (hi - lo)`, evidence `min(60 r, 6, log10(n + 1))`: the last bound keeps
+/// a young range humble, as a new extreme comes about once in n.
 ///
 /// Finds what was never there before. Never forgets: one wild outlier blinds it for good. Silent while all values are
 /// equal.
@@ -18,7 +18,7 @@ use crate::traits::{Learner, Validate};
 /// let mut range = Range::new();
 /// for x in 0..100u8 { range.learn_one(&f32::from(x)); }
 /// assert_eq!(range.evidence(50.0), 0.0);
-/// assert!(range.evidence(120.0) > 2.5);
+/// assert!(range.evidence(120.0) > 1.9);
 /// ```
 /// Source: Brooklet's own. Checked as a part of [`DefaultDetector`](super::DefaultDetector).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -59,7 +59,7 @@ impl Range {
         if width <= 0.0 || excess <= 0.0 {
             return 0.0; // nearly always; spares the logarithm
         }
-        let humble = 0.5 + math::log10(2.0 * (self.n as f32 + 1.0));
+        let humble = math::log10(self.n as f32 + 1.0);
         math::min(math::min(Self::SLOPE * (excess / width), Self::MOST), humble)
     }
 }

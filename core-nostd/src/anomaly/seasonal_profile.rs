@@ -114,6 +114,11 @@ impl<const HORIZON: u32> SeasonalProfile<HORIZON> {
         math::abs(deviation) / self.values.sd()
     }
 
+    /// Mean and deviation of the values.
+    pub(super) const fn values(&self) -> &EwMeanVar<HORIZON> {
+        &self.values
+    }
+
     /// Learns; the slots at `rate` (0 to 1) of their usual speed.
     pub fn learn_at_rate(&mut self, x: &Moment, rate: f32) {
         self.learn_at(x, self.place(x.time()), rate);

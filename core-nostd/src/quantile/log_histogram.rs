@@ -73,15 +73,15 @@ impl<const HALF_LIFE: u32> LogHistogram<HALF_LIFE> {
         Self { bins: [0.0; BINS], blocks: [0.0; BLOCKS], increment: 1.0, seen: 0 }
     }
 
-    /// True if more than a quarter of what was seen is stranger than the score, by `margin`: its evidence is then below
-    /// 0.7, which takes no logarithm to know. Of most scores it is true.
+    /// True if more than a tenth of what was seen is stranger than the score, by `margin`: its evidence is then below
+    /// 1, which takes no logarithm to know. Of most scores it is true.
     pub(crate) fn is_common(&self, score: Binned, margin: f32) -> bool {
         let bin = score.bin.saturating_sub(margin as usize);
         let block = bin / BLOCK;
         let [first, second, third, fourth] = self.blocks;
         let from_third = third + fourth;
         let from_second = second + from_third;
-        let enough = 0.25 * (first + from_second);
+        let enough = 0.1 * (first + from_second);
         // The tail from the next block on; then the bins before it, until that is enough.
         let mut tail = match block {
             0 => from_second,
@@ -236,7 +236,7 @@ mod tests {
             let score = rng.normal().abs() * 10.0;
             if seen.is_common(Binned::new(score), 2.0) {
                 common += 1;
-                assert!(seen.evidence(score, 2.0).is_none_or(|evidence| evidence < 0.65), "{score}");
+                assert!(seen.evidence(score, 2.0).is_none_or(|evidence| evidence < 1.0), "{score}");
             }
             seen.learn_one(&score);
         }
