@@ -364,6 +364,12 @@ impl Channel {
         seen >= warm_up
     }
 
+    /// Where a reading is expected that comes next, and what would be said of it. `None` for one that is not finite.
+    #[must_use]
+    pub fn explain(&self, value: f32, time: Option<Timestamp>) -> Option<Because> {
+        self.model.explain(value, time)
+    }
+
     /// True if it changed in this round of checkpoints or a later one.
     #[must_use]
     pub fn changed_since(&self, round: u64) -> bool {

@@ -125,7 +125,12 @@ impl Together {
     /// Alerts that are firing now.
     #[must_use]
     pub fn open(&self) -> usize {
-        self.groups.iter().filter(|group| group.alert.is_some()).count()
+        self.alerts().count()
+    }
+
+    /// Those alerts.
+    pub fn alerts(&self) -> impl Iterator<Item = &Alert> {
+        self.groups.iter().filter_map(|group| group.alert.as_deref())
     }
 
     /// Takes in cells that were measured at a time, which is known or only stands for one. A time before the last one is

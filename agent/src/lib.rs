@@ -36,6 +36,7 @@ pub mod order;
 mod overload;
 pub mod reading;
 mod recovery;
+pub mod report;
 pub mod router;
 pub mod siblings;
 pub mod sink;

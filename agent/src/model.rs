@@ -6,6 +6,7 @@ use brooklet_core::monitor::{Monitor, Verdict};
 use brooklet_core::sample::Moment;
 use brooklet_core::sensor::Finding;
 use brooklet_core::snapshot;
+use brooklet_core::traits::Explain as _;
 
 use crate::reading::Timestamp;
 
@@ -33,6 +34,13 @@ impl Model {
     ) -> Option<(Verdict, Option<Because>)> {
         let moment = Moment::new(value, time.map(|time| time.0))?;
         Some(self.monitor.step_explained(&moment, settings))
+    }
+
+    /// What would be said of a value that is not learnt yet. `None` for one that is not finite.
+    #[must_use]
+    pub fn explain(&self, value: f32, time: Option<Timestamp>) -> Option<Because> {
+        let moment = Moment::new(value, time.map(|time| time.0))?;
+        Some(self.monitor.detector().explain_one(&moment))
     }
 
     /// The detector's name.

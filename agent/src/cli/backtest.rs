@@ -2,14 +2,14 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::json;
 
-use super::{LabelArgs, exit, replay, shortened};
+use super::{LabelArgs, exit, replay, shortened, write_page};
 use crate::alert::Severity;
 use crate::check::{self, Plan, Problems};
 use crate::device::ChannelSettings;
@@ -17,6 +17,7 @@ use crate::eval::labels::LabelError;
 use crate::eval::metrics::{Event, Figures, Found, Labelled, Rules, Tally};
 use crate::eval::play::{PlayError, Played, Ring};
 use crate::reading::Timestamp;
+use crate::report::{Label, Page, Report, name_of};
 use crate::source::replay::Recording;
 use crate::worker;
 
@@ -40,6 +41,9 @@ pub struct BacktestArgs {
     /// A column that is no channel; may be given several times.
     #[arg(long, value_name = "NAME")]
     pub ignore: Vec<String>,
+    /// Write a page of HTML to look at: each recording under the old configuration and under the new one.
+    #[arg(long, value_name = "OUT.html")]
+    pub report: Option<PathBuf>,
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,
@@ -79,6 +83,12 @@ pub fn run(args: &BacktestArgs) -> ExitCode {
     };
     if !args.quiet {
         backtest.notes.iter().for_each(|note| eprintln!("note: {note}"));
+    }
+    if let Some(path) = &args.report
+        && let Err(failure) = backtest.page(path, args)
+    {
+        eprintln!("error: {failure}");
+        return ExitCode::from(exit::USAGE);
     }
     let text = if args.json { format!("{}\n", backtest.json()) } else { backtest.text() };
     match io::stdout().lock().write_all(text.as_bytes()) {
@@ -150,6 +160,7 @@ fn backtest(args: &BacktestArgs) -> Result<Backtest, Failure> {
     }
     let columns = args.labels.columns(&args.ignore);
     let bar = super::eval::progress(args.recordings.len() * 2, args.quiet);
+    let page_of = args.report.as_ref().map(|_| args.recordings.len() * 2);
     let mut pairs = Vec::new();
     for path in &args.recordings {
         let (name, device) = (path.display().to_string(), replay::device(path));
@@ -157,7 +168,7 @@ fn backtest(args: &BacktestArgs) -> Result<Backtest, Failure> {
         let mut sides = |plan: &Plan, config: &str| {
             let recording = Recording::open_with(path, &columns).map_err(PlayError::from)?;
             let watched = |device: &str, channel: &str| settings(plan, device, channel);
-            let all = Played::all(&device, recording, watched, || bar.tick())?;
+            let all = Played::all(&device, recording, watched, page_of, || bar.tick())?;
             if all.iter().all(|played| played.channels.is_empty()) {
                 notes.push(format!(
                     "{config}: no task covers a channel of {name}: nothing rings in it; the names of channels decide"
@@ -294,6 +305,31 @@ impl Backtest {
         self.differing(0)
     }
 
+    fn page(&self, path: &Path, args: &BacktestArgs) -> Result<(), String> {
+        let labels = |side: &Side| side.played.labels(&side.tally);
+        let labels: Vec<[Vec<Label>; 2]> =
+            self.pairs.iter().map(|pair| pair.sides.each_ref().map(labels)).collect();
+        let configs = [&args.old, &args.new].map(|config| name_of(config));
+        let names = args.recordings.iter().map(|recording| {
+            let recording = name_of(recording);
+            configs.each_ref().map(|config| format!("{recording} under {config}"))
+        });
+        let names: Vec<[String; 2]> = names.collect();
+        let sides = self.pairs.iter().zip(&names).zip(&labels).flat_map(|((pair, names), labels)| {
+            pair.sides.iter().zip(names).zip(labels).filter_map(|((side, name), labels)| {
+                let Played { timed, counts, .. } = &side.played;
+                let labels = self.labelled.then_some(labels.as_slice());
+                let collected = side.played.collected.as_ref()?;
+                Some(Report { recording: name, timed: *timed, counts, collected, labels })
+            })
+        });
+        let reports: Vec<_> = sides.collect();
+        let (title, made) = (&*self.words(), Timestamp::now());
+        let inputs = [&args.old, &args.new].into_iter().chain(&args.recordings).chain(&args.labels.labels);
+        let inputs: Vec<PathBuf> = inputs.cloned().collect();
+        write_page(path, &Page { title, made, summary: &self.text(), reports: &reports }, &inputs)
+    }
+
     fn figures(&self) -> [Figures; 2] {
         [0, 1].map(|side| {
             let tallies = self.pairs.iter().filter_map(|pair| Some(&pair.sides.get(side)?.tally));
@@ -393,8 +429,6 @@ impl Backtest {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use clap::Parser as _;
 
     use super::*;
@@ -441,6 +475,22 @@ mod tests {
         write_configs(folder.path(), old, new);
         std::fs::write(folder.path().join("pump.csv"), recording()).unwrap();
         folder
+    }
+
+    #[test]
+    fn a_page_shows_a_recording_under_both_and_overwrites_neither() {
+        let folder = folder("threshold = 3.0", "threshold = 20.0\nwarm_up = 2900");
+        let page = folder.path().join("out.html").display().to_string();
+        let args = args(folder.path(), &["--label-column", "fault", "--report", &page]);
+        let backtest = backtest(&args).unwrap();
+        backtest.page(Path::new(&page), &args).unwrap();
+        let text = std::fs::read_to_string(&page).unwrap();
+        assert!(text.contains("<h2>pump.csv under old.toml</h2>"));
+        assert!(text.contains("<h2>pump.csv under new.toml</h2>"));
+        assert_eq!(text.matches("id=\"fault-").count(), 2 * 2, "two faults under both");
+        assert!(text.contains(&backtest.words().replace('>', "&gt;")));
+        let refused = backtest.page(&args.new, &args).unwrap_err();
+        assert!(refused.ends_with("new.toml: would overwrite what is being read"), "{refused}");
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! The command line: one file a subcommand.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::path::{Path, PathBuf};
 
 use crate::eval::labels::{LabelError, Windows};
 use crate::eval::metrics::Tolerance;
+use crate::report::Page;
 use crate::source::replay::Columns;
 
 pub mod backtest;
@@ -71,6 +74,22 @@ pub fn seconds(text: &str) -> Result<f64, String> {
     };
     let number = number.trim().parse::<f64>().ok().filter(|number| number.is_finite() && *number >= 0.0);
     number.map(|number| number * scale).ok_or_else(|| format!("`{text}` is not a time such as 20s"))
+}
+
+/// Writes a page of reports, but not over one of the files that it is about.
+///
+/// # Errors
+/// What is wrong, for the person who named the file.
+pub(crate) fn write_page(path: &Path, page: &Page<'_>, inputs: &[PathBuf]) -> Result<(), String> {
+    let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    if inputs.iter().any(|input| input.canonicalize().is_ok_and(|input| input == real)) {
+        return Err(format!("{}: would overwrite what is being read", path.display()));
+    }
+    let written = File::create(path).map(BufWriter::new).and_then(|mut out| {
+        page.write(&mut out)?;
+        out.flush()
+    });
+    written.map_err(|error| format!("{}: cannot be written: {error}", path.display()))
 }
 
 /// Where the labels of recordings are.

@@ -16,7 +16,8 @@ use crate::alert::{Alert, Change};
 use crate::device::ChannelSettings;
 use crate::eval::Counts;
 use crate::eval::fleet::Fleet;
-use crate::reading::DeviceId;
+use crate::reading::{DeviceId, Timestamp};
+use crate::report::{self, Page, Report};
 use crate::source::replay::{Recording, ReplayError};
 use crate::store::Store;
 
@@ -35,6 +36,9 @@ pub struct ReplayArgs {
     /// Write each start and end of an alert as a line of JSON.
     #[arg(long, value_name = "OUT.jsonl")]
     pub alerts: Option<PathBuf>,
+    /// Write a page of HTML to look at: all channels, what was expected of them, and what was found.
+    #[arg(long, value_name = "OUT.html")]
+    pub report: Option<PathBuf>,
     /// A column that is no channel, for example labels; may be given several times.
     #[arg(long, value_name = "NAME")]
     pub ignore: Vec<String>,
@@ -129,6 +133,10 @@ fn replay(args: &ReplayArgs, stdout: &mut dyn Write) -> Result<Summary, Failure>
         None => None,
     };
     let mut alerts = args.alerts.as_deref().map(Output::create).transpose()?;
+    let mut report = args.report.as_deref().map(Output::create).transpose()?;
+    if report.is_some() {
+        fleet.collect(1);
+    }
     let mut told = Told { json: args.json, timed: recording.timed(), alerts: 0, out: stdout };
     let progress = Progress::new(args.quiet, recording.progress().1);
     let notes = Notes { quiet: args.quiet, file: recording.file().to_owned() };
@@ -159,6 +167,20 @@ fn replay(args: &ReplayArgs, stdout: &mut dyn Write) -> Result<Summary, Failure>
     }
     if let Some(alerts) = &mut alerts {
         alerts.flush()?;
+    }
+    if let Some(report) = &mut report {
+        // Of standard input the recording knows a name.
+        let title = &*report::name_of(Path::new(recording.file()));
+        let (timed, count) = (recording.timed(), fleet.len());
+        let device = |i| Some((fleet.take_collected(i)?, fleet.counts_of(i), fleet.name(i).to_owned()));
+        let devices: Vec<_> = (0..count).filter_map(device).collect();
+        let shown = devices.iter().map(|(collected, counts, name)| {
+            let recording = if devices.len() > 1 { name } else { title };
+            Report { recording, timed, counts, collected, labels: None }
+        });
+        let reports: Vec<_> = shown.collect();
+        report.page(&Page { title, made: Timestamp::now(), summary: "", reports: &reports })?;
+        report.flush()?;
     }
     let counts = fleet.counts();
     notes.all(&recording.notes(), &counts);
@@ -202,7 +224,7 @@ pub(super) fn device(file: &Path) -> String {
 
 fn refuse_overwriting(args: &ReplayArgs) -> Result<(), Failure> {
     let mut taken: Vec<PathBuf> = args.file.canonicalize().into_iter().collect();
-    for path in [&args.scores, &args.alerts].into_iter().flatten() {
+    for path in [&args.scores, &args.alerts, &args.report].into_iter().flatten() {
         let real = path.canonicalize().unwrap_or_else(|_| path.clone());
         // Two outputs to a terminal or to /dev/null do no harm.
         if taken.contains(&real) && (real.is_file() || !real.exists()) {
@@ -475,6 +497,21 @@ mod tests {
         assert_eq!(replayed(&text, &["--threshold", "19"]).summary.alerts, 0);
         assert_eq!(replayed(&text, &["--warm-up", "5000"]).summary.alerts, 0);
         assert!(Cli::try_parse_from(["x", "f", "--threshold", "nan"]).is_err());
+    }
+
+    #[test]
+    fn a_report_changes_nothing_and_names_the_file_alone() {
+        let row = |i: usize| format!("{},{}\n", minutes(i), value(i));
+        let text: String =
+            std::iter::once("timestamp,value\n".to_owned()).chain((0..2000).map(row)).collect();
+        let folder = tempfile::tempdir().unwrap();
+        let page = folder.path().join("out.html").display().to_string();
+        let (plain, seen) = (replayed(&text, &[]), replayed(&text, &["--report", &page]));
+        assert_eq!((plain.scores, plain.alerts), (seen.scores, seen.alerts));
+        let page = std::fs::read_to_string(page).unwrap();
+        assert!(page.starts_with("<!DOCTYPE html>") && page.trim_end().ends_with("</html>"));
+        assert!(page.contains("<h1>pump-1.csv</h1>"));
+        assert_eq!(page.matches("<tr id=\"alert-").count() as u64, seen.summary.alerts);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::{Counts, Judgement, Run};
 use crate::alert::{Alert, Change};
 use crate::device::ChannelSettings;
 use crate::reading::ChannelId;
+use crate::report::Collector;
 use crate::source::replay::{Recording, Row};
 
 /// A run for each device of a recording.
@@ -123,6 +124,17 @@ impl Fleet {
     #[must_use]
     pub fn counts_of(&self, device: usize) -> Counts {
         self.members.get(device).map_or_else(Counts::default, |member| *member.run.counts())
+    }
+
+    /// Collects from now on what a report shows of each device, as one of so many recordings on a page.
+    pub fn collect(&mut self, recordings: usize) {
+        let all = recordings.saturating_mul(self.members.len());
+        self.members.iter_mut().for_each(|member| member.run.collect(all));
+    }
+
+    /// What was collected of a device, if it was asked for.
+    pub fn take_collected(&mut self, device: usize) -> Option<Collector> {
+        self.members.get_mut(device)?.run.take_collected()
     }
 
     /// Alerts that are firing now.

@@ -14,9 +14,10 @@ use serde::Serialize;
 
 use crate::alert::{Alert, Change};
 use crate::device::{Channel, ChannelSettings, Fate, Op, Outcome, When};
-use crate::joint::{Together, strongest};
+use crate::joint::{self, Together, strongest};
 use crate::order::{Limits, Refused, Repair};
 use crate::reading::{ChannelId, DeviceId, Timestamp};
+use crate::report::Collector;
 use crate::source::replay::Row;
 
 /// What became of the rows and readings of a recording: each is in one of these.
@@ -85,6 +86,8 @@ pub struct Run {
     together: Option<Together>,
     counts: Counts,
     level: f32,
+    /// Looks on, if somebody wants a report.
+    collector: Option<Collector>,
 }
 
 #[derive(Debug)]
@@ -153,7 +156,21 @@ impl Run {
         // Judged as the first one is.
         let together = channels.first().and_then(|(_, settings)| Together::new(names, settings.alarm));
         let device = DeviceId(device.into());
-        Some(Self { device, timed, lanes, together, counts: Counts::default(), level: 0.0 })
+        Some(Self { device, timed, lanes, together, counts: Counts::default(), level: 0.0, collector: None })
+    }
+
+    /// Collects from now on what a report shows, as one of so many recordings on a page.
+    pub fn collect(&mut self, recordings: usize) {
+        let names: Vec<String> = self.lanes.iter().map(|lane| lane.channel.name().to_string()).collect();
+        let collector = self.collector.insert(Collector::new(&names, recordings));
+        if self.together.is_some() {
+            collector.add_together(joint::CHANNEL);
+        }
+    }
+
+    /// What was collected, if it was asked for.
+    pub const fn take_collected(&mut self) -> Option<Collector> {
+        self.collector.take()
     }
 
     /// Starts each channel from a model that another one has learnt. Channels without one that knows enough are returned.
@@ -195,7 +212,7 @@ impl Run {
             (true, None) => None,
             (false, _) => Some(When::Unknown(time_of_row(self.counts.rows))),
         };
-        for (lane, value) in self.lanes.iter_mut().zip(row.values) {
+        for (i, (lane, value)) in self.lanes.iter_mut().zip(row.values).enumerate() {
             let Some(value) = *value else {
                 self.counts.missing += 1;
                 continue;
@@ -204,7 +221,13 @@ impl Run {
                 self.counts.undated += 1;
                 continue;
             };
+            let wanted = self.collector.as_ref().is_some_and(|collector| collector.wants_band(i));
+            let because = if wanted { lane.channel.explain(value, row.time) } else { None };
             let outcome = lane.channel.apply(&self.device, &Op::Step { value, when }, 0);
+            if let Some(collector) = &mut self.collector {
+                let at = row.time.unwrap_or(time_of_row(self.counts.rows));
+                collector.take(i, &outcome, because.map(|because| (at, because)));
+            }
             match outcome.fate {
                 Some(Fate::Used | Fate::Held) | None => {}
                 Some(Fate::Refused(Refused::Duplicate)) => self.counts.duplicate += 1,
@@ -219,7 +242,12 @@ impl Run {
                 When::Arrived(at) | When::Unknown(at) => (at, false),
             };
             let rings = |channel: usize| self.lanes.get(channel).is_some_and(Lane::rings);
+            let before = changes.len();
             fired = strongest(fired, together.take(&self.device, row.values, at, rings, changes));
+            if let Some(collector) = &mut self.collector {
+                let changes = changes.get(before..).unwrap_or_default();
+                collector.together(self.lanes.len(), at.0, together.level(), changes);
+            }
         }
         self.judgement(fired)
     }
@@ -227,13 +255,23 @@ impl Run {
     /// The end of the recording: what is held is learnt, as if it belonged to the last row.
     pub fn finish(&mut self, changes: &mut Vec<(Change, Box<Alert>)>) -> Judgement {
         let mut fired = None;
-        for lane in &mut self.lanes {
+        for (i, lane) in self.lanes.iter_mut().enumerate() {
             let outcome = lane.channel.apply(&self.device, &Op::Flush(Timestamp(i64::MAX)), 0);
+            if let Some(collector) = &mut self.collector {
+                collector.take(i, &outcome, None);
+                lane.channel.alert().into_iter().for_each(|alert| collector.still_firing(alert));
+            }
             lane.take(outcome, &mut self.counts, &mut fired, changes);
         }
         if let Some(together) = &mut self.together {
             let rings = |channel: usize| self.lanes.get(channel).is_some_and(Lane::rings);
+            let before = changes.len();
             fired = strongest(fired, together.finish(&self.device, &rings, changes));
+            if let Some(collector) = &mut self.collector {
+                let changes = changes.get(before..).unwrap_or_default();
+                collector.told(self.lanes.len(), changes);
+                together.alerts().for_each(|alert| collector.still_firing(alert));
+            }
         }
         self.judgement(fired)
     }

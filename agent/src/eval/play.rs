@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use super::Counts;
 use super::fleet::Fleet;
 use super::labels::{self, LabelError};
-use super::metrics::Event;
+use super::metrics::{Event, Found, Tally};
+use super::{Counts, time_of_row};
 use crate::alert::{Alert, Change};
 use crate::device::ChannelSettings;
 use crate::reading::Timestamp;
+use crate::report::{Collector, Label};
 use crate::source::replay::{Device, Recording, ReplayError};
 
 /// Why a recording cannot be replayed.
@@ -68,12 +69,14 @@ pub struct Played {
     pub counts: Counts,
     /// What a user should know about how it was understood.
     pub notes: Vec<String>,
+    /// What a report shows, if it was asked for.
+    pub collected: Option<Collector>,
 }
 
 impl Played {
     /// Replays a recording to its end: what became of each of its devices. `unnamed` is what a device without a name is called,
     /// `settings` says by the names of device and channel how a channel is watched, if at all; `look_on` is called now and
-    /// then.
+    /// then. What a report shows is kept if this is one of the recordings of a page, `page_of` that many.
     ///
     /// # Errors
     /// Why it cannot be replayed.
@@ -81,9 +84,13 @@ impl Played {
         unnamed: &str,
         mut recording: Recording,
         settings: impl Fn(&str, &str) -> Option<Arc<ChannelSettings>>,
+        page_of: Option<usize>,
         mut look_on: impl FnMut(),
     ) -> Result<Vec<Self>, PlayError> {
         let mut fleet = Fleet::new(unnamed, &recording, settings).map_err(PlayError::Detector)?;
+        if let Some(recordings) = page_of {
+            fleet.collect(recordings);
+        }
         let played = |(i, device): (usize, &Device)| Self {
             device: device.name.clone(),
             channels: fleet.channels(i).to_vec(),
@@ -120,6 +127,7 @@ impl Played {
             played.ring(&mut changes);
             played.labelled = labels::runs(truth.into_iter());
             played.counts = fleet.counts_of(i);
+            played.collected = fleet.take_collected(i);
         }
         if let Some(first) = all.first_mut() {
             first.notes = recording.notes();
@@ -131,6 +139,22 @@ impl Played {
     #[must_use]
     pub fn name(&self, recording: &str) -> String {
         self.device.as_ref().map_or_else(|| recording.to_owned(), |device| format!("{recording}:{device}"))
+    }
+
+    /// What is known of the recording, as a report shows it.
+    #[must_use]
+    pub fn labels(&self, tally: &Tally) -> Vec<Label> {
+        let at = |row: usize| {
+            let time = row.checked_sub(1).and_then(|row| self.times.get(row).copied().flatten());
+            time.unwrap_or(time_of_row(row as u64))
+        };
+        let label = |event: &Found| Label {
+            from: at(event.first_row),
+            to: at(event.last_row),
+            channel: None,
+            found: event.alert_row.is_some(),
+        };
+        tally.events.iter().map(label).collect()
     }
 
     /// Takes down what happened to alerts with the last row.

@@ -1,19 +1,21 @@
 //! `brooklet eval FILES --labels`: any recordings with labels.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use brooklet_core::alarm::Settings;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::cli::{LabelArgs, replay, shortened};
+use crate::cli::{LabelArgs, replay, shortened, write_page};
 use crate::device::ChannelSettings;
 use crate::eval::Counts;
 use crate::eval::labels::{LabelError, Windows};
 use crate::eval::metrics::{Figures, Found, Labelled, Rules, Tally, intervals};
 use crate::eval::play::{PlayError, Played};
+use crate::reading::Timestamp;
+use crate::report::{Collector, Label, Page, Report as Shown, name_of};
 use crate::source::replay::Recording;
 
 /// Labelled recordings and how they are judged.
@@ -40,6 +42,9 @@ pub struct FilesArgs {
     /// The longest buffer around labels in VUS-PR and VUS-ROC, in rows.
     #[arg(long, value_name = "ROWS", default_value_t = 100, value_parser = clap::value_parser!(u32).range(..=10_000))]
     pub buffer: u32,
+    /// Write a page of HTML to look at: each recording with its channels, alerts and labels.
+    #[arg(long, value_name = "OUT.html")]
+    pub report: Option<PathBuf>,
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,
@@ -53,6 +58,10 @@ pub(super) fn run(args: &FilesArgs) -> Result<String, String> {
     let report = evaluate(args).map_err(|failure| failure.to_string())?;
     if !args.quiet {
         report.notes.iter().for_each(|note| eprintln!("note: {note}"));
+    }
+    if let Some(path) = &args.report {
+        let inputs: Vec<PathBuf> = args.files.iter().chain(&args.labels.labels).cloned().collect();
+        report.page(path, &inputs)?;
     }
     Ok(if args.json { format!("{}\n", report.json()) } else { report.table() })
 }
@@ -72,6 +81,23 @@ struct Judged {
     name: String,
     counts: Counts,
     tally: Tally,
+    /// For the page, if there is to be one.
+    seen: Option<Seen>,
+}
+
+impl Judged {
+    fn report(&self) -> Option<Shown<'_>> {
+        let Seen { name, timed, collected, labels } = self.seen.as_ref()?;
+        let (recording, counts) = (name, &self.counts);
+        Some(Shown { recording, timed: *timed, counts, collected, labels: Some(labels) })
+    }
+}
+
+struct Seen {
+    name: String,
+    timed: bool,
+    collected: Collector,
+    labels: Vec<Label>,
 }
 
 struct Report {
@@ -91,13 +117,14 @@ fn evaluate(args: &FilesArgs) -> Result<Report, Failure> {
     let tolerance = args.labels.tolerance;
     let rules = Rules { threshold: args.threshold, tolerance, buffer: args.buffer as usize };
     let columns = args.labels.columns(&args.ignore);
+    let page_of = args.report.as_ref().map(|_| args.files.len());
     let bar = super::progress(args.files.len(), args.quiet);
     let mut files = Vec::new();
     for path in &args.files {
         bar.set_message(path.display().to_string());
         let recording = Recording::open_with(path, &columns).map_err(PlayError::from)?;
         let watched = |_: &str, _: &str| Some(settings.clone());
-        for played in Played::all(&replay::device(path), recording, watched, || bar.tick())? {
+        for played in Played::all(&replay::device(path), recording, watched, page_of, || bar.tick())? {
             let device = played.device.as_deref();
             let events = match &windows {
                 Some(windows) => windows.events(path, args.files.len(), device, &played.times)?,
@@ -116,7 +143,16 @@ fn evaluate(args: &FilesArgs) -> Result<Report, Failure> {
                 events: &events,
                 channels: played.channels.len(),
             };
-            files.push(Judged { name, counts: played.counts, tally: Tally::new(&labelled, &rules) });
+            let tally = Tally::new(&labelled, &rules);
+            let labels = played.labels(&tally);
+            let recording = played.name(&name_of(path));
+            let seen = played.collected.map(|collected| Seen {
+                name: recording,
+                timed: played.timed,
+                collected,
+                labels,
+            });
+            files.push(Judged { name, counts: played.counts, tally, seen });
         }
         bar.inc(1);
     }
@@ -168,6 +204,16 @@ impl Report {
             "total": Figures::of(&tallies),
             "intervals": intervals,
         })
+    }
+
+    fn page(&self, path: &Path, inputs: &[PathBuf]) -> Result<(), String> {
+        let reports: Vec<_> = self.files.iter().filter_map(Judged::report).collect();
+        let title = match reports.as_slice() {
+            [report] => report.recording.to_owned(),
+            reports => format!("{} recordings", reports.len()),
+        };
+        let page = Page { title: &title, made: Timestamp::now(), summary: &self.table(), reports: &reports };
+        write_page(path, &page, inputs)
     }
 
     fn table(&self) -> String {
@@ -259,8 +305,6 @@ fn number(figure: Option<f64>, decimals: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use clap::Parser as _;
 
     use super::*;
@@ -324,6 +368,25 @@ mod tests {
             [0.0, 90.0, -360.0, 107_250.0, 600_000.0].map(span),
             ["0 s", "90 s", "-6.0 min", "29.8 h", "6.9 d"]
         );
+    }
+
+    #[test]
+    fn a_page_shows_each_recording_with_its_labels() {
+        let folder = folder();
+        let page = folder.path().join("out.html");
+        let words = ["a.csv", "b.csv", "c.csv", "--label-column", "anomaly", "--report", "out.html"];
+        let report = report(folder.path(), &words).unwrap();
+        report.page(&page, &[]).unwrap();
+        let text = std::fs::read_to_string(&page).unwrap();
+        for name in ["a.csv", "b.csv", "c.csv"] {
+            assert!(text.contains(&format!("<h2>{name}</h2>")));
+        }
+        let labels = ["id=\"fault-0-0\"", "id=\"fault-1-0\"", "id=\"fault-2-0\""].map(|id| text.contains(id));
+        assert_eq!(labels, [true, true, false]);
+        assert!(text.contains("<td>1 of 1</td>") && text.contains("<pre>") && text.contains("VUS-PR"));
+        let refused = report.page(&page, std::slice::from_ref(&page)).unwrap_err();
+        assert!(refused.ends_with("would overwrite what is being read"), "{refused}");
+        assert_eq!(std::fs::read_to_string(&page).unwrap(), text);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::alert::Alert;
 use crate::eval::Judgement;
+use crate::report::Page;
 use crate::source::replay::Row;
 
 use super::Failure;
@@ -36,6 +37,10 @@ impl Output {
     pub(super) fn json_line(&mut self, alert: &Alert) -> Result<(), Failure> {
         serde_json::to_writer(&mut self.file, alert).map_err(|error| self.failed(error.into()))?;
         self.write(b"\n")
+    }
+
+    pub(super) fn page(&mut self, page: &Page<'_>) -> Result<(), Failure> {
+        page.write(&mut self.file).map_err(|error| self.failed(error))
     }
 
     pub(super) fn flush(&mut self) -> Result<(), Failure> {
