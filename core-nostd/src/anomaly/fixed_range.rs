@@ -9,7 +9,7 @@ use super::Because;
 /// The lowest and highest value so far, in whole numbers: evidence by how far outside of them a value lies.
 ///
 /// Formula: that of [`Range`](super::Range): `r = max(x - hi, lo - x, 0) / (hi - lo)`, evidence
-/// `min(60 r, 6, 0.5 + log10(2 (n + 1)))`.
+/// `min(60 r, 6, log10(n + 1))`.
 ///
 /// Finds what was never there before. Never forgets: one wild outlier blinds it for good. `None` while all values are
 /// equal. While an alert is open it learns on.
@@ -74,9 +74,8 @@ impl<const FRACTION: u32> FixedRange<FRACTION> {
         }
         let width = self.hi.abs_diff(self.lo);
         let steep = fixed::ratio(u64::from(excess).wrapping_mul(Self::SLOPE), u64::from(width));
-        // log10 of 2 (n + 1), and a half.
-        let humble = fixed::log10_of_log2(fixed::log2(self.n.saturating_add(1)).wrapping_add(256));
-        let bounded = Ord::min(steep, humble.wrapping_add(128));
+        let humble = fixed::log10_of_log2(fixed::log2(self.n.saturating_add(1)));
+        let bounded = Ord::min(steep, humble);
         Some(Ord::min(bounded, u32::from(fixed::MOST_EVIDENCE)) as u16)
     }
 
