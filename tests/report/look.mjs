@@ -43,7 +43,7 @@ await look("without-javascript", { ...desk, javaScriptEnabled: false }, async (p
 });
 await look("hover", desk, async (page) => {
   await page.locator(".plot").first().hover();
-  await page.locator(".read", { hasText: "expected" }).first().waitFor();
+  await page.locator(".read", { hasText: "evidence" }).first().waitFor();
 });
 await look("zoom", desk, async (page) => {
   await frame(page);
