@@ -19,8 +19,8 @@ pub(super) const EXPERTS: usize = 5;
 /// Evidence below this counts as none.
 const CUT: f32 = 1.0;
 /// Quarter octaves by which a score must stand clear of what was seen (see [`LogHistogram::evidence`]), for the
-/// calibrated experts. Means of sixty spread little, so they need less.
-const MARGINS: [f32; EXPERTS - 1] = [2.0, 2.0, 1.0, 1.0];
+/// calibrated experts. The mean of sixty spreads little, so it needs less.
+const MARGINS: [f32; EXPERTS - 1] = [2.0, 2.0, 1.0, 2.0];
 /// The scale from which on values are compressed, at least this share of their deviation.
 const SCALE: f32 = 0.03;
 /// How fast the slots of the seasonal profile learn while an alert is open.
