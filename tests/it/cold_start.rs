@@ -81,8 +81,8 @@ fn a_new_device_starts_from_its_sibling_and_goes_on_so_after_a_crash() {
     let (seen, warm_up) = model.warm_up(&Settings::DEFAULT);
     assert_eq!(
         (warm_up, seen as usize),
-        (576, 576 - 100 + new.len()),
-        "two days, of which 100 readings were left"
+        (288, 288 - 100 + new.len()),
+        "a day, of which 100 readings were left"
     );
 }
 

@@ -73,7 +73,7 @@ fn risky_libraries_are_named_in_few_files() {
     assert_eq!(naming("agent/src", &["mqtt5::"]), ["agent/src/broker.rs"]);
     let of_the_store = naming("agent/src", &["redb::"]);
     assert!(of_the_store.iter().all(|file| file.starts_with("agent/src/store/")), "{of_the_store:#?}");
-    assert_eq!(naming("agent/src", &["Monitor"]), ["agent/src/model.rs"]);
+    assert_eq!(naming("agent/src", &["Monitor"]), ["agent/src/joint.rs", "agent/src/model.rs"]);
 }
 
 #[test]

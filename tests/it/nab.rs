@@ -6,8 +6,8 @@ use brooklet_tests::agent;
 use serde_json::Value;
 
 /// Half a point below what the README says: standard, low FP, low FN, at the best threshold and at Brooklet's own.
-const BEST: [f64; 3] = [75.1, 69.7, 78.9];
-const FIXED: [f64; 3] = [74.6, 68.8, 78.6];
+const BEST: [f64; 3] = [75.0, 70.5, 78.6];
+const FIXED: [f64; 3] = [74.7, 69.9, 78.4];
 
 fn nab() -> PathBuf {
     PathBuf::from(std::env::var_os("BROOKLET_DATA").expect("BROOKLET_DATA names the folder of data sets"))
@@ -46,8 +46,8 @@ fn a_recording_has_one_row_out_for_each_row_in() {
     }
     let starts =
         scores.lines().skip(1).filter(|line| line.split(',').nth(2).is_some_and(|s| s != "0")).count();
-    assert_eq!(starts, 9, "alerts as the README shows them");
+    assert_eq!(starts, 8, "alerts as the README shows them");
     // To the bit, on every machine. A change here changes what users see, and must be meant.
     let crc = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC).checksum(scores.as_bytes());
-    assert_eq!(crc, 0x38eb_09d7, "{crc:08x}");
+    assert_eq!(crc, 0x7231_fd2b, "{crc:08x}");
 }
