@@ -39,7 +39,7 @@ pub struct RecordArgs {
     /// The broker, for example mqtt://localhost:1883.
     #[arg(long, value_name = "URL")]
     pub broker: Option<String>,
-    /// Topic filter to listen to; may be repeated [default: #].
+    /// Topic filter to listen to; may be repeated; all if none is given.
     #[arg(long, value_name = "FILTER")]
     pub topic: Vec<String>,
     /// Configuration file: its broker, and its streams as `run` reads them.
