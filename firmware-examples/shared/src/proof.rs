@@ -41,27 +41,27 @@ pub fn every_learner<const MOST: usize>(out: &mut impl Write, room: &mut [u8]) -
 
 /// The default detector with its alarm over the simulated sensor, with its snapshots in hex; then once more, from `half` on,
 /// the snapshot that another platform took half way. With `wrong`, the last bit of one reading is flipped.
-pub fn monitor(out: &mut impl Write, room: &mut [u8], half: &[u8], wrong: bool) -> Result {
-    straight(out, room, wrong)?;
-    loaded(out, room, half, wrong)
+pub fn monitor(out: &mut impl Write, half: &[u8], wrong: bool) -> Result {
+    straight(out, wrong)?;
+    loaded(out, half, wrong)
 }
 
 // Never inlined: a small board has no room for the monitors of both at once.
 #[inline(never)]
-fn straight(out: &mut impl Write, room: &mut [u8], wrong: bool) -> Result {
+fn straight(out: &mut impl Write, wrong: bool) -> Result {
     let mut monitor = Monitor::new(DefaultDetector::new());
     verdicts(out, "first", &mut monitor, wrong, ..HALF)?;
-    snapshot(out, "half", &monitor, room)?;
+    snapshot(out, "half", &monitor)?;
     verdicts(out, "second", &mut monitor, wrong, HALF..)?;
-    snapshot(out, "end", &monitor, room)
+    snapshot(out, "end", &monitor)
 }
 
 #[inline(never)]
-fn loaded(out: &mut impl Write, room: &mut [u8], half: &[u8], wrong: bool) -> Result {
+fn loaded(out: &mut impl Write, half: &[u8], wrong: bool) -> Result {
     match snapshot::load(half, 0) {
         Ok(mut monitor) => {
             verdicts(out, "loaded, second", &mut monitor, wrong, HALF..)?;
-            snapshot(out, "loaded, end", &monitor, room)
+            snapshot(out, "loaded, end", &monitor)
         }
         Err(error) => writeln!(out, "loaded: {error}"),
     }
@@ -101,8 +101,10 @@ fn last_bit_flipped(moment: &Moment) -> Moment {
     Moment::new(f32::from_bits(moment.value().to_bits() ^ 1), moment.time()).unwrap_or(*moment)
 }
 
-fn snapshot(out: &mut impl Write, name: &str, monitor: &Monitor<DefaultDetector>, room: &mut [u8]) -> Result {
-    match snapshot::save(monitor, 0, room) {
+// Never inlined: where a model is loaded there is no room for this as well.
+#[inline(never)]
+fn snapshot(out: &mut impl Write, name: &str, monitor: &Monitor<DefaultDetector>) -> Result {
+    match snapshot::save(monitor, 0, &mut [0; 2_560]) {
         Ok(bytes) => {
             write!(out, "{name}: snapshot of {} bytes ", bytes.len())?;
             bytes.iter().try_for_each(|byte| write!(out, "{byte:02x}"))?;

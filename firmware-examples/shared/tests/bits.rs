@@ -23,7 +23,7 @@ fn the_monitor_is_the_golden_one() {
     let (text_file, half_file) = (format!("{folder}monitor.txt"), format!("{folder}half.bklt"));
     let run = |half: &[u8], wrong| {
         let mut out = String::new();
-        proof::monitor(&mut out, &mut [0; 4096], half, wrong).unwrap();
+        proof::monitor(&mut out, half, wrong).unwrap();
         out
     };
     let first = run(&[], false);

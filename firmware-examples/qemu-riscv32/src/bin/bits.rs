@@ -14,7 +14,7 @@ static HALF: &[u8] = include_bytes!("../../../golden/half.bklt");
 fn main() -> ! {
     let room = &mut [0; 1 << 20];
     let (mut uart, wrong) = (Uart::new(), argument("wrong"));
-    let mut done = proof::monitor(&mut uart, room, HALF, wrong);
+    let mut done = proof::monitor(&mut uart, HALF, wrong);
     if !wrong {
         done = done.and_then(|()| proof::every_learner::<{ usize::MAX }>(&mut uart, room));
     }
