@@ -8,7 +8,7 @@ use crate::traits::{AnomalyDetector, Explain, Judge, Learner, Protect, Stance, S
 
 use super::hold::Hold;
 use super::seasonal_profile::Place;
-use super::{Because, LevelShift, Range, SeasonalProfile};
+use super::{Because, LevelShift, Range, SeasonalProfile, leave_out};
 
 /// Samples that running means and deviations remember.
 const HORIZON: u32 = 5000;
@@ -48,7 +48,7 @@ const TINY: f32 = 1e-20;
 /// While an alert is open, the level compares with the normal of before ([`Protect`]); the statistics learn on (to
 /// freeze them costs more alerts than it finds), only the seasonal slots slow down.
 ///
-/// Memory: 2,456 bytes, asserted below 3,000 with its alarm. Cost: two logarithms, six square roots, 26
+/// Memory: 2,460 bytes, asserted below 3,000 with its alarm. Cost: two logarithms, six square roots, 26
 /// divisions with its alarm; two logarithms more for each expert that finds something, then also a cube root. Once a turn of sixty
 /// samples 120 additions.
 /// ```
@@ -75,6 +75,9 @@ pub struct DefaultDetector {
     error: EwMeanVar<HORIZON>,
     calibration: [LogHistogram<HALF_LIFE>; EXPERTS - 1],
     hold: Hold,
+    /// Experts that are left out, a bit each.
+    #[serde(skip)]
+    muted: u8,
 }
 
 /// What there is to see of a sample before it is learnt: worked out once a step.
@@ -120,7 +123,23 @@ impl DefaultDetector {
             error: EwMeanVar::new(),
             calibration: [LogHistogram::new(); EXPERTS - 1],
             hold: Hold::new(),
+            muted: 0,
         }
+    }
+
+    /// The same without some of its experts, a bit each in the order of [`EXPERT_NAMES`](super::EXPERT_NAMES): shows what
+    /// they are worth. A snapshot holds all of them again.
+    /// ```
+    /// use brooklet_core::{anomaly::DefaultDetector, sample::Moment};
+    /// use brooklet_core::traits::{Explain, Learner};
+    /// let mut detector = DefaultDetector::new().without(0b1);
+    /// for i in 0..500u16 { detector.learn_one(&Moment::new(f32::from(i % 12), None).unwrap()); }
+    /// assert_eq!(detector.explain_one(&Moment::new(99.0, None).unwrap()).evidence[0], 0.0);
+    /// ```
+    #[must_use]
+    pub const fn without(mut self, experts: u8) -> Self {
+        self.muted = experts;
+        self
     }
 
     /// `asinh` of a value against the size of the mean, in powers of two.
@@ -163,6 +182,7 @@ impl DefaultDetector {
                 *evidence = calibration.evidence(score.score(), margin).unwrap_or(0.0);
             }
         }
+        leave_out(self.muted, &mut evidence);
         evidence
     }
 
@@ -237,7 +257,7 @@ impl Learner for DefaultDetector {
     }
 
     fn reset(&mut self) {
-        *self = Self::new();
+        *self = Self::new().without(self.muted);
     }
 }
 

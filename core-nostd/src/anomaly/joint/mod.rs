@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::math;
 use crate::traits::{AnomalyDetector, Explain, Judge, Learner, Protect, Stance, Stepper, Validate};
 
+use super::leave_out;
 use expert::Expert;
 use gated::Gated;
 use relations::Relations;
@@ -107,7 +108,7 @@ pub struct Part {
 /// into its full weight over the first 400 rows. Blind to what a straight relation cannot show: use it beside the
 /// detectors of the single channels.
 ///
-/// `N`: 2 to 64. Memory: `4 N² + 66 N` bytes and 180: 1 kB for 8 channels, 21 kB for 64. Cost: `3 N²`
+/// `N`: 2 to 64. Memory: `4 N² + 66 N` bytes and 184: 1 kB for 8 channels, 21 kB for 64. Cost: `3 N²`
 /// multiplications, twice that every `N` rows on average; a root and a division or two a channel.
 /// ```
 /// use brooklet_core::anomaly::{Joint, Row};
@@ -135,6 +136,9 @@ pub struct Joint<const N: usize> {
     open: bool,
     /// The gate was closed by the last row.
     closed: bool,
+    /// Experts that are left out, a bit each.
+    #[serde(skip)]
+    muted: u8,
 }
 
 /// What is known of one channel.
@@ -221,7 +225,25 @@ impl<const N: usize> Joint<N> {
             accepting: 0,
             open: false,
             closed: false,
+            muted: 0,
         }
+    }
+
+    /// The same without some of its experts, a bit each in the order of [`JOINT_EXPERT_NAMES`]: shows what they are worth.
+    /// A snapshot holds all of them again.
+    /// ```
+    /// use brooklet_core::anomaly::{Joint, Row};
+    /// use brooklet_core::{rng::Rng, traits::{Explain, Learner}};
+    /// let (mut rng, mut joint) = (Rng::new(1), Joint::<2>::new().without(0b1));
+    /// let row = |value| { let mut row = Row::new(None); row.set(0, value); row };
+    /// for _ in 0..500 { joint.learn_one(&row(rng.normal())); }
+    /// let evidence = joint.explain_one(&row(99.0)).evidence;
+    /// assert!(evidence[0] == 0.0 && evidence[3] > 0.0);
+    /// ```
+    #[must_use]
+    pub const fn without(mut self, experts: u8) -> Self {
+        self.muted = experts;
+        self
     }
 
     fn view(&self, x: &Row<N>) -> View<N> {
@@ -272,6 +294,7 @@ impl<const N: usize> Joint<N> {
             *recent = expert.recent_with(log, n);
             *e = humble * expert.evidence(*recent);
         }
+        leave_out(self.muted, &mut evidence);
         let squares: f32 = evidence.iter().map(|e| e * e).sum();
         let score = math::sqrt(0.25 * squares);
         View {
@@ -369,7 +392,7 @@ impl<const N: usize> Learner for Joint<N> {
     }
 
     fn reset(&mut self) {
-        *self = Self::new();
+        *self = Self::new().without(self.muted);
     }
 }
 
