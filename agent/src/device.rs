@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::admission::Bucket;
 use crate::alert::{Alert, Blame, Change, ModelTag, Onset};
 use crate::decode::MAX_STRING;
-use crate::model::Model;
+use crate::model::{Model, Without};
 use crate::order::{Held, Limits, MOST_HELD, Order, Refused, Repair, Taken};
 use crate::reading::{ChannelId, DeviceId, Name, Timestamp};
 use crate::siblings::StartFrom;
@@ -33,6 +33,8 @@ pub struct ChannelSettings {
     pub update_every: i64,
     /// Which times can be.
     pub limits: Limits,
+    /// What is left out to measure its worth.
+    pub without: Without,
 }
 
 impl Default for ChannelSettings {
@@ -44,6 +46,7 @@ impl Default for ChannelSettings {
             start_from: None,
             update_every: 60_000,
             limits: Limits::default(),
+            without: Without::default(),
         }
     }
 }
@@ -262,7 +265,7 @@ impl Channel {
     /// A channel that has seen nothing. `None` if the settings name a detector that does not exist.
     #[must_use]
     pub fn new(name: ChannelId, settings: Arc<ChannelSettings>) -> Option<Self> {
-        let model = Model::new(settings.detector)?;
+        let model = Model::new(settings.detector)?.without(settings.without.experts);
         Some(Self {
             name,
             settings,

@@ -41,13 +41,17 @@ impl Model {
     /// The most channels of one model.
     const MOST: usize = 64;
 
-    fn new(channels: usize) -> Option<Self> {
+    /// Nothing learnt, and without some experts, as [`Joint::without`].
+    fn new(channels: usize, without: u8) -> Option<Self> {
+        const fn new<const N: usize>(without: u8) -> Monitor<Joint<N>> {
+            Monitor::new(Joint::new().without(without))
+        }
         match channels {
-            2..=4 => Some(Self::C4(Box::new(Monitor::new(Joint::new())))),
-            5..=8 => Some(Self::C8(Box::new(Monitor::new(Joint::new())))),
-            9..=16 => Some(Self::C16(Box::new(Monitor::new(Joint::new())))),
-            17..=32 => Some(Self::C32(Box::new(Monitor::new(Joint::new())))),
-            33..=Self::MOST => Some(Self::C64(Box::new(Monitor::new(Joint::new())))),
+            2..=4 => Some(Self::C4(Box::new(new(without)))),
+            5..=8 => Some(Self::C8(Box::new(new(without)))),
+            9..=16 => Some(Self::C16(Box::new(new(without)))),
+            17..=32 => Some(Self::C32(Box::new(new(without)))),
+            33..=Self::MOST => Some(Self::C64(Box::new(new(without)))),
             _ => None,
         }
     }
@@ -101,7 +105,7 @@ impl Together {
         let size = names.len().div_ceil(groups.max(1)).max(2);
         let group = |first: usize| {
             let channels = first..names.len().min(first + size);
-            Some(Group { model: Model::new(channels.len())?, channels, alert: None, level: 0.0 })
+            Some(Group { model: Model::new(channels.len(), 0)?, channels, alert: None, level: 0.0 })
         };
         let groups: Vec<Group> = (0..names.len()).step_by(size).filter_map(group).collect();
         let cells = vec![None; names.len()];
@@ -114,6 +118,16 @@ impl Together {
             last: None,
             alerts: 0,
         })
+    }
+
+    /// The same with nothing learnt and without some of the detector's experts, as [`Joint::without`].
+    #[must_use]
+    pub fn without(mut self, experts: u8) -> Self {
+        for group in &mut self.groups {
+            let model = Model::new(group.channels.len(), experts);
+            model.into_iter().for_each(|model| group.model = model);
+        }
+        self
     }
 
     /// The evidence now, of the strangest group, in powers of ten.

@@ -1,7 +1,7 @@
 //! The one bridge between the agent's values and the core's learners.
 
 use brooklet_core::alarm::Settings;
-use brooklet_core::anomaly::{Because, Detector};
+use brooklet_core::anomaly::{Because, DefaultDetector, Detector, EXPERT_NAMES, JOINT_EXPERT_NAMES};
 use brooklet_core::monitor::{Monitor, Verdict};
 use brooklet_core::sample::Moment;
 use brooklet_core::sensor::Finding;
@@ -11,6 +11,45 @@ use brooklet_core::traits::Explain as _;
 use crate::reading::Timestamp;
 
 pub use brooklet_core::snapshot::Error as SnapshotError;
+
+/// What is left out of the default detector, so that one sees what it is worth; nothing, unless somebody measures.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Without {
+    /// Experts of a channel, a bit each in the order of [`EXPERT_NAMES`].
+    pub experts: u8,
+    /// Experts of the joint detector, in the order of [`JOINT_EXPERT_NAMES`].
+    pub joint_experts: u8,
+    /// The joint detector as a whole.
+    pub joint: bool,
+    /// What the channels of a device say each for itself.
+    pub channels: bool,
+}
+
+impl Without {
+    /// All that can be left out, by name.
+    pub fn all() -> impl Iterator<Item = (&'static str, Self)> {
+        let experts =
+            (0..).zip(EXPERT_NAMES).map(|(i, name)| (name, Self { experts: 1 << i, ..Self::default() }));
+        let joint = (0..).zip(JOINT_EXPERT_NAMES);
+        let joint = joint.map(|(i, name)| (name, Self { joint_experts: 1 << i, ..Self::default() }));
+        let whole = [
+            ("joint", Self { joint: true, ..Self::default() }),
+            ("channels", Self { channels: true, ..Self::default() }),
+        ];
+        experts.chain(joint).chain(whole)
+    }
+
+    /// What both leave out.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self {
+            experts: self.experts | other.experts,
+            joint_experts: self.joint_experts | other.joint_experts,
+            joint: self.joint || other.joint,
+            channels: self.channels || other.channels,
+        }
+    }
+}
 
 /// What one channel has learnt.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +62,17 @@ impl Model {
     #[must_use]
     pub fn new(detector: &str) -> Option<Self> {
         Some(Self { monitor: Monitor::new(Detector::from_name(detector)?) })
+    }
+
+    /// The same with nothing learnt and without some experts; all detectors but the default one have none.
+    #[must_use]
+    pub fn without(self, experts: u8) -> Self {
+        match self.monitor.detector() {
+            Detector::Default(_) if experts != 0 => {
+                Self { monitor: Monitor::new(Detector::Default(DefaultDetector::new().without(experts))) }
+            }
+            _ => self,
+        }
     }
 
     /// Scores, decides, learns. `None` for a value that is not finite.

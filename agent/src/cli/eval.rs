@@ -6,9 +6,11 @@ mod nab;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::exit;
+use crate::model::Without;
 
 /// Scores the detector on labelled recordings, or on a benchmark.
 #[derive(Clone, Debug, clap::Args)]
@@ -51,6 +53,15 @@ fn told(text: Result<String, String>) -> ExitCode {
             ExitCode::from(exit::FAILED)
         }
     }
+}
+
+/// What may stand behind `--without`: of `most` of the names in [`Without::all`].
+fn without(most: usize) -> impl TypedValueParser<Value = Without> {
+    let names: Vec<_> = Without::all().take(most).map(|(name, _)| name).collect();
+    PossibleValuesParser::new(names).map(|name| {
+        let mut known = Without::all();
+        known.find(|(known, _)| *known == name).map_or_else(Without::default, |(_, without)| without)
+    })
 }
 
 /// A bar on standard error that counts files, if somebody looks at it.

@@ -94,11 +94,13 @@ pub struct Run {
 struct Lane {
     channel: Channel,
     level: f32,
+    /// It learns and says nothing.
+    muted: bool,
 }
 
 impl Lane {
     fn rings(&self) -> bool {
-        self.channel.alert().is_some()
+        !self.muted && self.channel.alert().is_some()
     }
 
     fn take(
@@ -111,12 +113,17 @@ impl Lane {
         counts.reordered += u64::from(outcome.repair == Some(Repair::Reordered));
         for used in &outcome.used {
             counts.used += 1;
+            if self.muted {
+                continue;
+            }
             self.level = used.verdict.level;
             if used.verdict.fired {
                 *fired = strongest(*fired, Some(used.verdict.score));
             }
         }
-        changes.extend(outcome.changes());
+        if !self.muted {
+            changes.extend(outcome.changes());
+        }
     }
 }
 
@@ -148,13 +155,17 @@ impl Run {
         let lane = |&(name, settings): &(&str, &Arc<ChannelSettings>)| {
             let limits = Limits { max_lateness: Self::MAX_LATENESS, ..settings.limits };
             let settings = Arc::new(ChannelSettings { limits, ..ChannelSettings::clone(settings) });
+            let muted = settings.without.channels;
             let channel = Channel::new(ChannelId(name.into()), settings)?;
-            Some(Lane { channel, level: 0.0 })
+            Some(Lane { channel, level: 0.0, muted })
         };
         let lanes = channels.iter().map(lane).collect::<Option<Vec<Lane>>>()?;
         let names = lanes.iter().map(|lane| lane.channel.name().clone()).collect();
         // Judged as the first one is.
-        let together = channels.first().and_then(|(_, settings)| Together::new(names, settings.alarm));
+        let together = channels.first().filter(|(_, settings)| !settings.without.joint);
+        let together = together.and_then(|(_, settings)| {
+            Some(Together::new(names, settings.alarm)?.without(settings.without.joint_experts))
+        });
         let device = DeviceId(device.into());
         Some(Self { device, timed, lanes, together, counts: Counts::default(), level: 0.0, collector: None })
     }
@@ -300,7 +311,7 @@ fn fuse(channels: impl ExactSizeIterator<Item = f32>, together: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Model;
+    use crate::model::{Model, Without};
     use crate::source::replay::tests::recording;
 
     struct Replayed {
@@ -310,8 +321,12 @@ mod tests {
     }
 
     fn replay(text: &str) -> Replayed {
+        replay_without(text, Without::default())
+    }
+
+    fn replay_without(text: &str, without: Without) -> Replayed {
         let mut recording = recording(text, &[]).unwrap();
-        let settings = Arc::new(ChannelSettings::default());
+        let settings = Arc::new(ChannelSettings { without, ..ChannelSettings::default() });
         let mut run = Run::new("d", recording.channels(), recording.timed(), &settings).unwrap();
         let (mut judgements, mut changes) = (Vec::new(), Vec::new());
         while let Some(row) = recording.next().unwrap() {
@@ -337,6 +352,26 @@ mod tests {
         assert!(seen.judgements[1500..1600].iter().all(|judgement| judgement.level > 1.1));
         assert_eq!(seen.changes.first().map(|c| c.0), Some(Change::Fired));
         assert_eq!(seen.changes.last().map(|c| c.0), Some(Change::Resolved));
+    }
+
+    #[test]
+    fn what_is_left_out_says_nothing() {
+        let value = |i: i64| if (1500..1600).contains(&i) { 60 } else { i % 12 };
+        let text = (0..1800).fold(String::from("time,a,b\n"), |text, i| {
+            format!("{text}{},{},{}\n", 1_700_000_000 + i * 300, value(i), i % 12)
+        });
+        let level = |names: &[&str]| {
+            let named = Without::all().filter(|(name, _)| names.contains(name));
+            let seen =
+                replay_without(&text, named.map(|(_, one)| one).fold(Without::default(), Without::and));
+            (seen.judgements[1501].level, seen.changes.len(), seen.counts.used)
+        };
+        let [all, no_range, together, apart, nothing] =
+            [&[] as &[&str], &["range"], &["channels"], &["joint"], &["channels", "joint"]].map(level);
+        assert!(no_range.0 < all.0 && together.0 < all.0 && apart.0 < all.0, "{all:?} {no_range:?}");
+        assert!((together.0.hypot(apart.0) - all.0).abs() < 1e-5 && together.0 > 0.0 && apart.0 > 0.0);
+        assert!(level(&["one_far"]).0 < all.0 && all.1 > 0);
+        assert_eq!(nothing, (0.0, 0, 3600));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::eval::Counts;
 use crate::eval::labels::{LabelError, Windows};
 use crate::eval::metrics::{Figures, Found, Labelled, Rules, Tally, intervals};
 use crate::eval::play::{PlayError, Played};
+use crate::model::Without;
 use crate::reading::Timestamp;
 use crate::report::{Collector, Label, Page, Report as Shown, name_of};
 use crate::source::replay::Recording;
@@ -42,6 +43,10 @@ pub struct FilesArgs {
     /// The longest buffer around labels in VUS-PR and VUS-ROC, in rows.
     #[arg(long, value_name = "ROWS", default_value_t = 100, value_parser = clap::value_parser!(u32).range(..=10_000))]
     pub buffer: u32,
+    /// Leave out an expert of the detector, `joint`, or what `channels` say by themselves: shows what it is worth. May be
+    /// given several times.
+    #[arg(long, value_name = "EXPERT", value_delimiter = ',', value_parser = super::without(usize::MAX))]
+    pub without: Vec<Without>,
     /// Write a page of HTML to look at: each recording with its channels, alerts and labels.
     #[arg(long, value_name = "OUT.html")]
     pub report: Option<PathBuf>,
@@ -113,7 +118,9 @@ fn evaluate(args: &FilesArgs) -> Result<Report, Failure> {
     }
     let mut notes = windows.as_ref().map_or(Ok(Vec::new()), |windows| strangers(windows, &args.files))?;
     let alarm = Settings { threshold: args.threshold, warm_up: args.warm_up, budget: args.budget };
-    let settings = Arc::new(ChannelSettings { alarm, update_every: i64::MAX, ..ChannelSettings::default() });
+    let without = args.without.iter().copied().fold(Without::default(), Without::and);
+    let settings =
+        Arc::new(ChannelSettings { alarm, without, update_every: i64::MAX, ..ChannelSettings::default() });
     let tolerance = args.labels.tolerance;
     let rules = Rules { threshold: args.threshold, tolerance, buffer: args.buffer as usize };
     let columns = args.labels.columns(&args.ignore);

@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use brooklet_core::anomaly::EXPERT_NAMES;
 use serde::Serialize;
 
 use crate::device::ChannelSettings;
 use crate::eval::nab::{self, File, NabError, PROFILES, Profile, Score, Windows};
 use crate::eval::{Counts, Run, nab_results};
+use crate::model::Without;
 use crate::reading::Timestamp;
 use crate::source::replay::{Recording, ReplayError};
 
@@ -22,6 +24,9 @@ pub struct NabArgs {
     /// Score other detectors beside Brooklet: a detector's folder of the benchmark's `results`, or all of them.
     #[arg(long, value_name = "FOLDER")]
     pub results: Option<PathBuf>,
+    /// Leave out an expert of the detector: shows what it is worth. May be given several times.
+    #[arg(long, value_name = "EXPERT", value_delimiter = ',', value_parser = super::without(EXPERT_NAMES.len()))]
+    pub without: Vec<Without>,
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,
@@ -137,13 +142,16 @@ struct Report {
 
 fn evaluate(args: &NabArgs) -> Result<Report, Failure> {
     let dir = &args.dir;
+    let without = args.without.iter().copied().fold(Without::default(), Without::and);
+    let settings = ChannelSettings { without, update_every: i64::MAX, ..ChannelSettings::default() };
+    let settings = Arc::new(settings);
     let start = Instant::now();
     let labels = nab::labels(dir)?;
     let bar = super::progress(labels.len(), args.quiet);
     let (mut files, mut times, mut counts) = (Vec::new(), Vec::new(), Counts::default());
     for (name, windows) in &labels {
         bar.set_message(name.clone());
-        let (file, its_times, counted) = judge(&dir.join("data").join(name), name, windows)?;
+        let (file, its_times, counted) = judge(&dir.join("data").join(name), name, windows, &settings)?;
         counts.add(&counted);
         files.push(file);
         times.push(its_times);
@@ -190,13 +198,13 @@ fn judge(
     path: &Path,
     name: &str,
     windows: &Windows,
+    settings: &Arc<ChannelSettings>,
 ) -> Result<(File, Vec<Option<Timestamp>>, Counts), Failure> {
     let mut recording = Recording::open(path, &[])?;
     if recording.channels().len() != 1 || !recording.timed() {
         return Err(Failure::Columns(recording.file().to_owned()));
     }
-    let settings = Arc::new(ChannelSettings { update_every: i64::MAX, ..ChannelSettings::default() });
-    let mut run = Run::new(name, recording.channels(), recording.timed(), &settings)
+    let mut run = Run::new(name, recording.channels(), recording.timed(), settings)
         .ok_or(Failure::Detector(settings.detector))?;
     let (mut times, mut scores, mut changes) = (Vec::new(), Vec::new(), Vec::new());
     while let Some(row) = recording.next()? {
@@ -261,7 +269,7 @@ mod tests {
     use super::*;
 
     fn args(dir: &Path) -> NabArgs {
-        NabArgs { dir: dir.to_owned(), results: None, json: false, quiet: true }
+        NabArgs { dir: dir.to_owned(), results: None, without: Vec::new(), json: false, quiet: true }
     }
 
     #[test]
