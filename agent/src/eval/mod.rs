@@ -6,6 +6,7 @@ pub mod labels;
 pub mod metrics;
 pub mod nab;
 pub mod nab_results;
+pub mod others;
 pub mod play;
 
 use std::sync::Arc;

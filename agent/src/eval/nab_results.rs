@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::nab::{File, Windows};
+use super::nab::Windows;
 use crate::reading::Timestamp;
 use crate::time::parse_time;
 
@@ -61,7 +61,7 @@ pub struct Results {
 /// A row of a result file; its further columns are the benchmark's own reckoning.
 #[derive(Deserialize)]
 struct Row {
-    timestamp: String,
+    timestamp: Option<String>,
     anomaly_score: f64,
 }
 
@@ -101,7 +101,7 @@ pub fn detectors<'a>(
     }
 }
 
-fn entries(folder: &Path) -> Result<Vec<PathBuf>, ResultsError> {
+pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>, ResultsError> {
     let failed = |error| ResultsError::Io(folder.to_owned(), error);
     let entries = std::fs::read_dir(folder).map_err(failed)?;
     let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, _>>().map_err(failed)?;
@@ -110,8 +110,8 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, ResultsError> {
 }
 
 impl Results {
-    /// All its files, to be scored. `times` are those of the data, file by file in the order of `labels`: results of other
-    /// data would be scored against the wrong windows.
+    /// The anomaly scores of all its files, one a row. `times` are those of the data, file by file in the order of `labels`:
+    /// results of other data would be scored against the wrong windows.
     ///
     /// # Errors
     /// A file is missing, cannot be read, or does not belong to the data.
@@ -119,7 +119,7 @@ impl Results {
         &self,
         labels: &BTreeMap<String, Windows>,
         times: &[Vec<Option<Timestamp>>],
-    ) -> Result<Vec<File>, ResultsError> {
+    ) -> Result<Vec<Vec<f64>>, ResultsError> {
         let mut missing = labels.keys().filter(|name| !self.files.contains_key(*name));
         if let Some(first) = missing.next() {
             return Err(ResultsError::Missing {
@@ -130,29 +130,29 @@ impl Results {
                 first: first.clone(),
             });
         }
-        let file = |((name, windows), times): ((&String, &Windows), &Vec<_>)| {
-            let path = self.files.get(name).cloned().unwrap_or_default();
-            Ok(File::new(name, times, windows, &scores(&path, times)?))
+        let file = |(name, times): (&String, &Vec<_>)| {
+            scores(&self.files.get(name).cloned().unwrap_or_default(), times)
         };
-        labels.iter().zip(times).map(file).collect()
+        labels.keys().zip(times).map(file).collect()
     }
 }
 
-/// The anomaly scores of a result file, one a row of the data.
-fn scores(path: &Path, times: &[Option<Timestamp>]) -> Result<Vec<f64>, ResultsError> {
+/// The anomaly scores of a result file, one a row of the data. Times, if it has any, must be those of the rows.
+pub(super) fn scores(path: &Path, times: &[Option<Timestamp>]) -> Result<Vec<f64>, ResultsError> {
     let wrong = |line: u64, problem: String| ResultsError::Line { file: path.to_owned(), line, problem };
     let bad = |error: csv::Error| {
         let line = error.position().map_or(1, csv::Position::line);
-        wrong(line, format!("{error}; expected are the columns timestamp and anomaly_score"))
+        wrong(line, format!("{error}; expected is the column anomaly_score"))
     };
     let file = std::fs::File::open(path).map_err(|error| ResultsError::Io(path.to_owned(), error))?;
     let mut scores = Vec::with_capacity(times.len());
     for row in csv::Reader::from_reader(file).into_deserialize::<Row>() {
         let row = row.map_err(bad)?;
         let line = scores.len() as u64 + 2;
-        if parse_time(&row.timestamp) != times.get(scores.len()).copied().flatten() {
-            let problem = format!("`{}` is not the time of this row in the data", row.timestamp);
-            return Err(wrong(line, problem));
+        if let Some(time) = row.timestamp
+            && parse_time(&time) != times.get(scores.len()).copied().flatten()
+        {
+            return Err(wrong(line, format!("`{time}` is not the time of this row in the data")));
         }
         if !row.anomaly_score.is_finite() {
             return Err(wrong(
@@ -172,7 +172,7 @@ fn scores(path: &Path, times: &[Option<Timestamp>]) -> Result<Vec<f64>, ResultsE
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::eval::nab::{PROFILES, at, optimised};
+    use crate::eval::nab::{File, PROFILES, at, optimised};
 
     fn labels() -> BTreeMap<String, Windows> {
         let window = (Timestamp(500 * 1000), Timestamp(540 * 1000));
@@ -211,10 +211,17 @@ mod tests {
         assert_eq!(found.iter().map(|results| results.name.as_str()).collect::<Vec<_>>(), ["null", "sure"]);
         assert_eq!(detectors(&folder.path().join("sure"), labels.keys()).unwrap().len(), 1);
         for profile in &PROFILES {
-            let [null, sure] = [0, 1].map(|i: usize| found[i].read(&labels, &times()).unwrap());
-            assert_eq!(optimised(&null, profile).score, 0.0);
+            let [null, sure] = [0, 1].map(|i: usize| {
+                let scores = found[i].read(&labels, &times()).unwrap();
+                let files = labels.iter().zip(times()).zip(&scores);
+                files
+                    .map(|(((name, windows), times), scores)| File::new(name, &times, windows, scores))
+                    .collect()
+            });
+            let (null, sure): (&Vec<File>, &Vec<File>) = (&null, &sure);
+            assert_eq!(optimised(null, profile).score, 0.0);
             assert!((optimised(&sure[..1], profile).score - 100.0).abs() < 1e-9);
-            assert_eq!(at(&null, 0.0, profile).hits, 1);
+            assert_eq!(at(null, 0.0, profile).hits, 1);
         }
     }
 
@@ -249,6 +256,6 @@ mod tests {
         std::fs::write(&path, "timestamp,value,anomaly_score\n1970-01-01 00:00:07,1,0\n").unwrap();
         assert!(error().contains("`1970-01-01 00:00:07` is not the time of this row"), "{}", error());
         std::fs::write(&path, "timestamp,value\n1970-01-01 00:00:00,1\n").unwrap();
-        assert!(error().contains("expected are the columns timestamp and anomaly_score"), "{}", error());
+        assert!(error().contains("expected is the column anomaly_score"), "{}", error());
     }
 }

@@ -13,6 +13,8 @@ use crate::device::ChannelSettings;
 use crate::eval::Counts;
 use crate::eval::labels::{LabelError, Windows};
 use crate::eval::metrics::{Figures, Found, Labelled, Rules, Tally, intervals};
+use crate::eval::nab_results::ResultsError;
+use crate::eval::others;
 use crate::eval::play::{PlayError, Played};
 use crate::model::Without;
 use crate::reading::Timestamp;
@@ -43,6 +45,11 @@ pub struct FilesArgs {
     /// The longest buffer around labels in VUS-PR and VUS-ROC, in rows.
     #[arg(long, value_name = "ROWS", default_value_t = 100, value_parser = clap::value_parser!(u32).range(..=10_000))]
     pub buffer: u32,
+    /// Judge other detectors by their scores of the same recordings: a folder a detector, with a CSV for each recording of the
+    /// same file name and a column `anomaly_score`, a row a row. Shown as they are, and as ranks among those before at
+    /// which Brooklet's alarm rings.
+    #[arg(long, value_name = "FOLDER")]
+    pub results: Option<PathBuf>,
     /// Leave out an expert of the detector, `joint`, or what `channels` say by themselves: shows what it is worth. May be
     /// given several times.
     #[arg(long, value_name = "EXPERT", value_delimiter = ',', value_parser = super::without(usize::MAX))]
@@ -77,6 +84,8 @@ enum Failure {
     Play(#[from] PlayError),
     #[error(transparent)]
     Labels(#[from] LabelError),
+    #[error(transparent)]
+    Results(#[from] ResultsError),
     #[error("nothing to judge by: name a file of windows with --labels, or a column with --label-column")]
     Unlabelled,
 }
@@ -105,9 +114,20 @@ struct Seen {
     labels: Vec<Label>,
 }
 
+/// Another detector, judged by its scores.
+struct Other {
+    name: String,
+    folder: PathBuf,
+    /// As they are: no threshold makes sense for all.
+    scores: Vec<Tally>,
+    /// As ranks, with the alerts of Brooklet's alarm.
+    ranks: Vec<Tally>,
+}
+
 struct Report {
     threshold: f32,
     files: Vec<Judged>,
+    others: Vec<Other>,
     notes: Vec<String>,
 }
 
@@ -125,6 +145,9 @@ fn evaluate(args: &FilesArgs) -> Result<Report, Failure> {
     let rules = Rules { threshold: args.threshold, tolerance, buffer: args.buffer as usize };
     let columns = args.labels.columns(&args.ignore);
     let page_of = args.report.as_ref().map(|_| args.files.len());
+    let others = args.results.as_deref().map_or(Ok(Vec::new()), others::detectors)?;
+    let other = |(name, folder)| Other { name, folder, scores: Vec::new(), ranks: Vec::new() };
+    let mut others: Vec<Other> = others.into_iter().map(other).collect();
     let bar = super::progress(args.files.len(), args.quiet);
     let mut files = Vec::new();
     for path in &args.files {
@@ -151,6 +174,16 @@ fn evaluate(args: &FilesArgs) -> Result<Report, Failure> {
                 channels: played.channels.len(),
             };
             let tally = Tally::new(&labelled, &rules);
+            for other in &mut others {
+                let scores = others::read(&other.folder, path, &played.times)?;
+                let ranks = others::ranks(&scores);
+                let alerts = others::rings(&ranks, &played.times, &alarm);
+                let scores: Vec<f32> = scores.into_iter().map(|score| score as f32).collect();
+                let raw = Labelled { levels: &scores, alerts: &[], ..labelled };
+                other.scores.push(Tally::new(&raw, &rules));
+                let ranked = Labelled { levels: &ranks, alerts: &alerts, ..labelled };
+                other.ranks.push(Tally::new(&ranked, &rules));
+            }
             let labels = played.labels(&tally);
             let recording = played.name(&name_of(path));
             let seen = played.collected.map(|collected| Seen {
@@ -164,7 +197,7 @@ fn evaluate(args: &FilesArgs) -> Result<Report, Failure> {
         bar.inc(1);
     }
     bar.finish_and_clear();
-    Ok(Report { threshold: args.threshold, files, notes })
+    Ok(Report { threshold: args.threshold, files, others, notes })
 }
 
 /// Notes about labels of recordings that were not given.
@@ -173,6 +206,25 @@ fn strangers(windows: &Windows, files: &[PathBuf]) -> Result<Vec<String>, LabelE
     Ok(strangers.first().map_or_else(Vec::new, |first| {
         vec![format!("labels of {} other recordings are not used, for example `{first}`", strangers.len())]
     }))
+}
+
+impl Other {
+    /// Of its scores, and of its ranks.
+    fn figures(&self) -> [Figures; 2] {
+        [&self.scores, &self.ranks].map(|tallies| Figures::of(&tallies.iter().collect::<Vec<_>>()))
+    }
+
+    fn json(&self) -> Value {
+        let [Figures { auc_pr, auc_roc, vus_pr, vus_roc, best_f1, .. }, ranks] = self.figures();
+        let scores = json!({
+            "auc_pr": auc_pr,
+            "auc_roc": auc_roc,
+            "vus_pr": vus_pr,
+            "vus_roc": vus_roc,
+            "best_f1": best_f1,
+        });
+        json!({ "name": self.name, "scores": scores, "ranks": ranks })
+    }
 }
 
 /// A recording's part of the JSON.
@@ -210,6 +262,7 @@ impl Report {
             "files": self.files.iter().map(file).collect::<Vec<_>>(),
             "total": Figures::of(&tallies),
             "intervals": intervals,
+            "others": self.others.iter().map(Other::json).collect::<Vec<_>>(),
         })
     }
 
@@ -263,6 +316,25 @@ impl Report {
             let figure = figure(&total).map_or_else(|| "-".to_owned(), shown);
             let line = format!("{words:<42}{figure:>10}    {interval}");
             let _ = writeln!(text, "{}", line.trim_end());
+        }
+        if !self.others.is_empty() {
+            let _ = writeln!(
+                text,
+                "\n{:<30}{:>8}{:>9}{:>10}{:>11}{:>7}{:>8}{:>7}{:>9}",
+                "others", "VUS-PR", "VUS-ROC", "PR ranked", "ROC ranked", "found", "alerts", "false", "a day"
+            );
+        }
+        for other in &self.others {
+            let [scores, ranks] = other.figures();
+            let Figures { found, alerts, false_alerts, .. } = ranks;
+            let [pr, roc, ranked_pr, ranked_roc, day] =
+                [scores.vus_pr, scores.vus_roc, ranks.vus_pr, ranks.vus_roc, ranks.false_alerts_a_day]
+                    .map(|figure| number(figure, 3));
+            let name = shortened(&other.name, 29);
+            let _ = writeln!(
+                text,
+                "{name:<30}{pr:>8}{roc:>9}{ranked_pr:>10}{ranked_roc:>11}{found:>7}{alerts:>8}{false_alerts:>7}{day:>9}"
+            );
         }
         text
     }
@@ -406,6 +478,47 @@ mod tests {
         let by_column = ["a.csv", "b.csv", "c.csv", "--label-column", "anomaly"];
         let figures = |words: &[&str]| Figures::of(&report(folder.path(), words).unwrap().tallies());
         assert_eq!(figures(&by_window), figures(&by_column));
+    }
+
+    #[test]
+    fn others_are_judged_by_their_scores_and_as_ranks() {
+        let folder = folder();
+        let write = |detector: &str, file: &str, score: &dyn Fn(usize) -> f64, rows: usize| {
+            let folder = folder.path().join("results").join(detector);
+            std::fs::create_dir_all(&folder).unwrap();
+            let row = |i: usize| format!("{}\n", score(i));
+            let text: String =
+                std::iter::once("anomaly_score\n".to_owned()).chain((0..rows).map(row)).collect();
+            std::fs::write(folder.join(file), text).unwrap();
+        };
+        for (file, fault) in [("a.csv", 1500..1600), ("b.csv", 1700..1710)] {
+            // One knows; the other knows the opposite.
+            write("sure", file, &|i| if fault.contains(&i) { 1e9 } else { (i % 50) as f64 }, 2000);
+            write("wrong", file, &|i| if fault.contains(&i) { 0.0 } else { 50.0 + (i % 50) as f64 }, 2000);
+        }
+        let words = ["a.csv", "b.csv", "--label-column", "anomaly", "--results"];
+        let results = folder.path().join("results").display().to_string();
+        let words: Vec<&str> = words.into_iter().chain([results.as_str()]).collect();
+        let judged = report(folder.path(), &words).unwrap();
+        let json = judged.json();
+        let figure = |detector: usize, kind: &str, name: &str| json["others"][detector][kind][name].clone();
+        assert_eq!(
+            (&json["others"][0]["name"], &json["others"][1]["name"]),
+            (&json!("sure"), &json!("wrong"))
+        );
+        assert_eq!((figure(0, "scores", "auc_pr"), figure(0, "scores", "auc_roc")), (json!(1.0), json!(1.0)));
+        assert_eq!(figure(1, "scores", "auc_roc"), json!(0.0));
+        assert_eq!((figure(0, "ranks", "found"), figure(0, "ranks", "false_alerts")), (json!(2), json!(0)));
+        assert_eq!(figure(1, "ranks", "found"), json!(0));
+        assert_eq!(json["total"]["events"], 2);
+        let table = judged.table();
+        assert!(
+            table.contains("\nsure ") && table.lines().all(|line| line.chars().count() <= 100),
+            "{table}"
+        );
+        write("sure", "b.csv", &|_| 1.0, 1999);
+        let error = report(folder.path(), &words).err().unwrap();
+        assert!(error.ends_with("the results end after 1999 rows, the data has 2000"), "{error}");
     }
 
     #[test]

@@ -1,16 +1,18 @@
 //! `brooklet eval nab`: the Numenta Anomaly Benchmark.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use brooklet_core::alarm::Settings;
 use brooklet_core::anomaly::EXPERT_NAMES;
 use serde::Serialize;
 
 use crate::device::ChannelSettings;
 use crate::eval::nab::{self, File, NabError, PROFILES, Profile, Score, Windows};
-use crate::eval::{Counts, Run, nab_results};
+use crate::eval::{Counts, Run, nab_results, others};
 use crate::model::Without;
 use crate::reading::Timestamp;
 use crate::source::replay::{Recording, ReplayError};
@@ -21,7 +23,8 @@ pub struct NabArgs {
     /// A checkout of the benchmark: holds `data` and `labels/combined_windows.json`.
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
-    /// Score other detectors beside Brooklet: a detector's folder of the benchmark's `results`, or all of them.
+    /// Score other detectors beside Brooklet: a detector's folder of the benchmark's `results`, or all of them. Each also with
+    /// its scores as ranks among those before in the file, and where Brooklet's alarm would ring at these.
     #[arg(long, value_name = "FOLDER")]
     pub results: Option<PathBuf>,
     /// Leave out an expert of the detector: shows what it is worth. May be given several times.
@@ -108,6 +111,15 @@ struct Detector {
     score: Figures,
     /// Anomaly scores from which rows counted; null where it was best to say nothing.
     thresholds: Figures,
+    /// With its scores as ranks, and with Brooklet's alarm at these; none for Brooklet, which has both.
+    #[serde(flatten)]
+    helped: Option<Helped>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+struct Helped {
+    ranked: Figures,
+    rung: Figures,
 }
 
 impl Detector {
@@ -116,8 +128,40 @@ impl Detector {
         let [standard, low_fp, low_fn] = best.map(|best| best.score);
         let score = Figures { standard, low_fp, low_fn };
         let [standard, low_fp, low_fn] = best.map(|best| best.threshold);
-        Self { name: name.to_owned(), score, thresholds: Figures { standard, low_fp, low_fn } }
+        let thresholds = Figures { standard, low_fp, low_fn };
+        Self { name: name.to_owned(), score, thresholds, helped: None }
     }
+
+    /// One of the others, by its scores of each file.
+    fn other(
+        name: &str,
+        scores: &[Vec<f64>],
+        labels: &BTreeMap<String, Windows>,
+        times: &[Vec<Option<Timestamp>>],
+    ) -> Self {
+        let ranks: Vec<Vec<f32>> = scores.iter().map(|scores| others::ranks(scores)).collect();
+        let rung = ranks.iter().zip(times).map(|(ranks, times)| {
+            let mut rung = vec![0.0; ranks.len()];
+            for row in others::rings(ranks, times, &Settings::DEFAULT) {
+                let rank = ranks.get(row).copied().unwrap_or_default();
+                rung.get_mut(row).into_iter().for_each(|score| *score = rank);
+            }
+            rung
+        });
+        let rung: Vec<Vec<f32>> = rung.collect();
+        let [ranked, rung] =
+            [ranks, rung].map(|scores| Self::new(name, &files(&scores, labels, times)).score);
+        Self { helped: Some(Helped { ranked, rung }), ..Self::new(name, &files(scores, labels, times)) }
+    }
+}
+
+fn files<S: Copy + Into<f64>>(
+    scores: &[Vec<S>],
+    labels: &BTreeMap<String, Windows>,
+    times: &[Vec<Option<Timestamp>>],
+) -> Vec<File> {
+    let all = labels.iter().zip(times).zip(scores);
+    all.map(|(((name, windows), times), scores)| File::new(name, times, windows, scores)).collect()
 }
 
 /// All figures.
@@ -168,7 +212,8 @@ fn evaluate(args: &NabArgs) -> Result<Report, Failure> {
         let bar = super::progress(found.len(), args.quiet);
         for other in &found {
             bar.set_message(other.name.clone());
-            detectors.push(Detector::new(&other.name, &other.read(&labels, &times)?));
+            let scores = other.read(&labels, &times)?;
+            detectors.push(Detector::other(&other.name, &scores, &labels, &times));
             bar.inc(1);
         }
         bar.finish_and_clear();
@@ -235,10 +280,14 @@ impl Report {
             let [standard, low_fp, low_fn] = figures.each();
             format!("{name:<32.32}{standard:>10.2}{low_fp:>10.2}{low_fn:>10.2}")
         };
-        for Detector { name, score, .. } in &self.detectors {
+        for Detector { name, score, helped, .. } in &self.detectors {
             line(format_args!("{}", row(name, score)));
             if name == OURS {
                 line(format_args!("{}", row("  at its own fixed threshold", &self.fixed)));
+            }
+            if let Some(Helped { ranked, rung }) = helped {
+                line(format_args!("{}", row("  as ranks", ranked)));
+                line(format_args!("{}", row("  as ranks, Brooklet's alarm", rung)));
             }
         }
         line(format_args!(""));
@@ -298,6 +347,21 @@ mod tests {
         let json = serde_json::json!(report);
         assert!(json["nab"]["low_fp"].is_number() && json["fixed"]["standard"].is_number());
         assert!(report.table().contains("standard"), "{}", report.table());
+
+        // A detector that rings on and on while something is wrong, and once more in the other file.
+        for (file, fault) in [("d_a.csv", 1500..1600), ("d_b.csv", 900..901)] {
+            let score = |i| if fault.contains(&i) { 7.0 } else { 0.5 };
+            let row = |i: usize| format!("{},{}\n", minutes(i), score(i));
+            let text: String =
+                std::iter::once("timestamp,anomaly_score\n".to_owned()).chain((0..2000).map(row)).collect();
+            std::fs::create_dir_all(path("results/d/x")).unwrap();
+            std::fs::write(path("results/d/x").join(file), text).unwrap();
+        }
+        let report = evaluate(&NabArgs { results: Some(path("results")), ..args(folder.path()) }).unwrap();
+        let other = report.detectors.iter().find(|detector| detector.name == "d").unwrap();
+        let Helped { ranked, rung } = other.helped.unwrap();
+        assert!(other.score.standard > 85.0 && ranked.standard > 85.0 && rung.standard > 85.0, "{other:?}");
+        assert!(report.table().contains("as ranks, Brooklet's alarm"), "{}", report.table());
         std::fs::remove_file(path("data/x/b.csv")).unwrap();
         assert!(evaluate(&args(folder.path())).unwrap_err().to_string().contains("b.csv: "));
     }
