@@ -12,7 +12,7 @@ use crate::traits::{AnomalyDetector, Explain, Judge, Learner, Protect, Stance, S
 
 use super::leave_out;
 use expert::Expert;
-use gated::Gated;
+use gated::{Drift, Gated};
 use relations::Relations;
 
 pub use row::Row;
@@ -149,6 +149,7 @@ struct Channel {
     silent: f32,
     gap: f32,
     usual: Gated,
+    drift: Drift,
     /// Moving averages of its deviations, and of those that the others do not explain.
     recent: f32,
     apart: f32,
@@ -163,6 +164,7 @@ impl Channel {
             silent: -1.0,
             gap: 1.0,
             usual: Gated::new(),
+            drift: Drift::new(),
             recent: 0.0,
             apart: 0.0,
             unexplained: Gated::new(),
@@ -183,6 +185,7 @@ impl Channel {
             && math::abs(self.recent) <= MOST_Z
             && math::abs(self.apart) <= MOST_RESIDUAL
             && self.usual.is_valid()
+            && self.drift.is_valid()
             && self.unexplained.is_valid()
             && self.usually_apart.is_valid()
     }
@@ -337,7 +340,7 @@ impl<const N: usize> Joint<N> {
                 if channel.silent >= 0.0 {
                     channel.gap += GAP_WEIGHT * (channel.silent + 1.0 - channel.gap);
                 }
-                channel.usual.learn(value, pace);
+                channel.usual.learn_drifting(value, pace, &mut channel.drift);
                 (channel.held, channel.silent) = (value, 0.0);
             } else if channel.silent >= 0.0 {
                 channel.silent = math::min(channel.silent + 1.0, MOST_AGE);
