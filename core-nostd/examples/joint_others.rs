@@ -41,7 +41,11 @@ fn rows(text: &str) -> Vec<Vec<f32>> {
     lines.map(&mut row).collect()
 }
 
-fn scores<const N: usize>(rows: &[Vec<f32>], mut learner: impl Scorer<Input = Sample<N>>, held: bool) -> Vec<f32> {
+fn scores<const N: usize>(
+    rows: &[Vec<f32>],
+    mut learner: impl Scorer<Input = Sample<N>>,
+    held: bool,
+) -> Vec<f32> {
     let (mut seen, mut smooth): (Vec<f32>, f32) = (Vec::new(), 0.0);
     let mut score = |(i, row): (usize, &Vec<f32>)| {
         // Channels stand in again for those that the learner has more of.
@@ -66,7 +70,8 @@ fn scores<const N: usize>(rows: &[Vec<f32>], mut learner: impl Scorer<Input = Sa
 fn all<const N: usize, const HALF: usize>(rows: &[Vec<f32>], mut tell: impl FnMut(&str, Vec<f32>)) {
     type Standard<const N: usize, L> = Then<StandardScaler<N, HORIZON>, L>;
     for held in [false, true] {
-        let mut tell = |name: &str, scores| tell(&format!("{name}{}", if held { ", held" } else { "" }), scores);
+        let mut tell =
+            |name: &str, scores| tell(&format!("{name}{}", if held { ", held" } else { "" }), scores);
         let trees = HalfSpaceTrees::<N, 25, 256>::new(250, 42);
         tell("half-space trees", scores(rows, Then::new(MinMaxScaler::<N>::new(1.0), trees), held));
         let pca: Standard<N, _> = Then::new(StandardScaler::new(), StreamingPca::<N, HALF, HORIZON>::new());

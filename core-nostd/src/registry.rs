@@ -45,11 +45,11 @@ const fn same(mut a: &[u8], mut b: &[u8]) -> bool {
     a.is_empty() && b.is_empty()
 }
 
-/// `registry! { role Enum<const N: usize>[N]: family "name", kind 7 { "row" => Arm(Type) = constructor, .. } }`
+/// `registry! { role Enum<const N: usize>: family "name", kind 7 { "row" => Arm(Type) = constructor, .. } }`
 ///
-/// `role` is the learners' common role in lower case; an arm's documentation is its learner's line in the tables. What
-/// stands in brackets are the parameters once more, as arguments. `kind` tags snapshots, see
-/// [`Snapshot`](crate::snapshot::Snapshot). `in "path"` says from where the enum is public if not from its module.
+/// `role` is the learners' common role in lower case; an arm's documentation is its learner's line in the tables.
+/// `kind` tags snapshots, see [`Snapshot`](crate::snapshot::Snapshot). `in "path"` says from where the enum is public if
+/// not from its module.
 macro_rules! registry {
     (@path) => { module_path!() };
     (@path $path:literal) => { $path };
@@ -223,8 +223,8 @@ macro_rules! role {
             }
         }
     };
-    (detector $Any:ident { $($decl:tt)* } { $($args:tt)* } $($arm:ident)+) => {
-        $crate::registry::role! { @learner($crate::sample::Moment) $Any { $($decl)* } { $($args)* } $($arm)+ }
+    (@detector($input:ty, $because:ty) $Any:ident { $($decl:tt)* } { $($args:tt)* } $($arm:ident)+) => {
+        $crate::registry::role! { @learner($input) $Any { $($decl)* } { $($args)* } $($arm)+ }
 
         impl $($decl)* AnomalyDetector for $Any $($args)* {
             fn score_one(&self, x: &Self::Input) -> Option<f32> {
@@ -247,7 +247,7 @@ macro_rules! role {
         }
 
         impl $($decl)* Explain for $Any $($args)* {
-            type Because = $crate::anomaly::Because;
+            type Because = $because;
 
             fn explain_one(&self, x: &Self::Input) -> Self::Because {
                 match self { $(Self::$arm(l) => l.explain_one(x)),+ }
@@ -258,6 +258,16 @@ macro_rules! role {
             fn step_one(&mut self, x: &Self::Input, judge: &mut impl Judge) -> Option<Self::Because> {
                 match self { $(Self::$arm(l) => l.step_one(x, judge)),+ }
             }
+        }
+    };
+    (detector $Any:ident { $($decl:tt)* } { $($args:tt)* } $($arm:ident)+) => {
+        $crate::registry::role! {
+            @detector($crate::sample::Moment, $crate::anomaly::Because) $Any { $($decl)* } { $($args)* } $($arm)+
+        }
+    };
+    (joint_detector $Any:ident { $($decl:tt)* } { <$n:ident> } $($arm:ident)+) => {
+        $crate::registry::role! {
+            @detector($crate::anomaly::Row<$n>, $crate::anomaly::JointBecause) $Any { $($decl)* } { <$n> } $($arm)+
         }
     };
     (scorer $Any:ident { $($decl:tt)* } { <$n:ident> } $($arm:ident)+) => {

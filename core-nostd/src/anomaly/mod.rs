@@ -1,7 +1,7 @@
 //! Anomaly detectors: from a reading to evidence that it does not belong.
 //!
-//! [`Detector`] holds any of the registered ones for one channel, [`AnyScorer`] any for several features; their tables
-//! below are the registry. To add one: a file here, a line in the registry. [`Calibrated`] makes evidence of a scorer's
+//! [`Detector`] holds any of the registered ones for one channel, [`AnyScorer`] any for several features, [`AnyJoint`] any
+//! for the channels of a device, which come and go; their tables below are the registry. To add one: a file here, a line in the registry. [`Calibrated`] makes evidence of a scorer's
 //! strangeness.
 
 mod calibrated;
@@ -22,7 +22,7 @@ pub use calibrated::Calibrated;
 pub use default_detector::DefaultDetector;
 pub use fixed_level_shift::FixedLevelShift;
 pub use fixed_range::FixedRange;
-pub use joint::{JOINT_EXPERT_NAMES, Joint, JointBecause, Part, Row};
+pub use joint::{AnyJoint, JOINT_EXPERT_NAMES, Joint, JointBecause, Part, Row};
 pub use level_shift::LevelShift;
 pub use multivariate::{
     AnyScorer, GivenSplits, HalfSpaceTrees, Halving, Loda, Mahalanobis, OneClassSvm, OsElm, RandomCutForest,

@@ -13,6 +13,7 @@
     reason = "not every includer uses all of it"
 )]
 
+use brooklet_core::anomaly::Row as DeviceRow;
 use brooklet_core::math;
 use brooklet_core::registry;
 use brooklet_core::rng::Rng;
@@ -57,6 +58,17 @@ impl Row {
 
     fn moment(&self) -> Option<Moment> {
         Moment::new(self.first(), Some(i64::from(self.index).saturating_mul(60_000)))
+    }
+
+    /// As the channels of a device: one row in ten lacks one of them.
+    fn cells(&self) -> DeviceRow<WIDTH> {
+        let mut cells = DeviceRow::new(None);
+        for (channel, value) in self.features.iter().enumerate() {
+            if self.index.checked_rem(10) != Some(3) || channel != 3 {
+                cells.set(channel, *value);
+            }
+        }
+        cells
     }
 
     /// On a clock that is no better than clocks are: bursts of 20 samples, pauses, times that come late, stand still or are
@@ -182,6 +194,19 @@ macro_rules! family {
             let because = Explain::explain_one(l, x);
             let why = because.evidence.into_iter().chain([because.expected, because.low, because.high]);
             why.for_each(|figure| each(Some(figure)));
+        } }
+    };
+    (joint_detector $Any:ty) => {
+        family! { @ $Any, "joint_detector", |row| Some(row.cells()),
+        |l, x| AnomalyDetector::score_one(l, x), f32, |a, each| each(*a),
+        |l, x, each| {
+            each(Some(Protect::level_one(l, x)));
+            let because = Explain::explain_one(l, x);
+            because.evidence.into_iter().for_each(|figure| each(Some(figure)));
+            for part in because.channels {
+                let figures = part.map(|p| [f32::from(p.channel), p.share, p.value, p.expected, p.sd]);
+                figures.into_iter().flatten().for_each(|figure| each(Some(figure)));
+            }
         } }
     };
     (statistic $Any:ty) => {
@@ -330,6 +355,7 @@ macro_rules! family {
 families! {
     detector brooklet_core::anomaly::Detector;
     scorer brooklet_core::anomaly::AnyScorer<WIDTH>;
+    joint_detector brooklet_core::anomaly::AnyJoint<WIDTH>;
     classifier brooklet_core::classify::AnyClassifier<WIDTH, CLASSES>;
     clusterer brooklet_core::cluster::AnyClusterer<WIDTH>;
     drift brooklet_core::drift::AnyDriftDetector;

@@ -8,6 +8,7 @@ mod row;
 use serde::{Deserialize, Serialize};
 
 use crate::math;
+use crate::registry::registry;
 use crate::traits::{AnomalyDetector, Explain, Judge, Learner, Protect, Stance, Stepper, Validate};
 
 use super::leave_out;
@@ -43,6 +44,14 @@ const GAP_WEIGHT: f32 = 0.05;
 /// What was accepted as the new normal is learnt in full for this many rows, and the past weighs as much.
 const ACCEPT_ROWS: u16 = 200;
 const MOST_AGE: f32 = 1e7;
+
+registry! {
+    /// Any registered detector over the channels of a device.
+    joint_detector AnyJoint<const N: usize>: family "joint", kind 39 in "brooklet_core::anomaly" {
+        /// Four experts over `N` channels together, from their level to the one that goes its own way.
+        "joint" => Joint(Joint<N>) = Joint::new(),
+    }
+}
 
 /// The experts of [`Joint`], in the order of [`JointBecause::evidence`].
 /// ```
