@@ -276,7 +276,7 @@ impl<const N: usize> Joint<N> {
         let known = math::max(known, 1.0);
         let white = self.relations.whiten(&z);
         let (mut filled, mut unexplained) = (z, self.relations.unexplained(&white));
-        let missing = present.iter().zip(&self.channels).enumerate();
+        let missing = (0..N).zip(present.iter().zip(&self.channels));
         let missing = missing.filter(|(_, (present, channel))| !**present && channel.usual.count() > 0.0);
         for (channel, _) in missing.take(MOST_FILLED) {
             self.relations.fill(channel, &mut filled, &mut unexplained);

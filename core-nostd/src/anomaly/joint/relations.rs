@@ -40,7 +40,7 @@ impl<const N: usize> Relations<N> {
         let first = self.n <= 0.0;
         self.n = math::clamp(self.n + pace, 1.0, HORIZON);
         let a = math::min(pace / self.n, 1.0);
-        for (i, (row, z_i)) in self.square.iter_mut().zip(z).enumerate() {
+        for (i, (row, z_i)) in (0..N).zip(self.square.iter_mut().zip(z)) {
             for (c, z_j) in row.iter_mut().zip(z).take(i.saturating_add(1)) {
                 *c += a * (z_i * z_j - *c);
             }
@@ -80,7 +80,7 @@ impl<const N: usize> Relations<N> {
             k = k.saturating_add(1);
             row.iter_mut().skip(k).for_each(|u| *u *= inverse);
             // The i-th row below has its part of the factor to the right of its diagonal.
-            for (i, (other, pivot)) in below.iter_mut().zip(others.iter_mut()).enumerate() {
+            for (i, (other, pivot)) in (0..N).zip(below.iter_mut().zip(others.iter_mut())) {
                 let column = k.saturating_add(i);
                 let u = row.get(column).copied().unwrap_or(0.0);
                 *pivot -= u * u;
@@ -101,7 +101,7 @@ impl<const N: usize> Relations<N> {
     pub(super) fn whiten(&self, z: &[f32; N]) -> [f32; N] {
         let mut y = *z;
         let mut rest: &mut [f32] = &mut y;
-        for (k, (row, pivot)) in self.square.iter().zip(&self.diagonal).enumerate() {
+        for (k, (row, pivot)) in (0..N).zip(self.square.iter().zip(&self.diagonal)) {
             let Some((first, below)) = rest.split_first_mut() else { break };
             *first = if *pivot > 0.0 { math::clamp(*first / *pivot, -MOST, MOST) } else { 0.0 };
             for (value, u) in below.iter_mut().zip(row.iter().skip(k.saturating_add(1))) {
