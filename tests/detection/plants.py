@@ -364,8 +364,20 @@ def line(rng, i):
     return x, labels(n, where)
 
 
-DESIGN = [bench, tanks, servers, process, telemetry, small]
-JUDGE = [compressor, batches, cluster, loops, orbit, line]
+HALVES = {
+    "design": [bench, tanks, servers, process, telemetry, small],
+    "judge": [compressor, batches, cluster, loops, orbit, line],
+}
+
+
+def recordings(half, seed, files):
+    """The name, the channels' names and the rows of each recording: time, channels, label."""
+    for number, family in enumerate(HALVES[half]):
+        for i in range(files):
+            x, y = family(np.random.default_rng([seed, half == "judge", number, i]), i)
+            stamps = 1_700_000_000 + np.arange(len(y)) * (60 if family in (servers, cluster) else 1)
+            rows = ([stamp, *(f"{v:.6g}" for v in row), label] for stamp, row, label in zip(stamps, x, y))
+            yield f"{family.__name__}-{i}", [f"c{k}" for k in range(x.shape[1])], rows
 
 
 def main():
@@ -374,18 +386,12 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--files", type=int, default=8, help="files a family")
     args = parser.parse_args()
-    for half, families in [("design", DESIGN), ("judge", JUDGE)]:
+    for half in HALVES:
         (args.folder / half).mkdir(parents=True, exist_ok=True)
-        for number, family in enumerate(families):
-            for i in range(args.files):
-                rng = np.random.default_rng([args.seed, half == "judge", number, i])
-                x, y = family(rng, i)
-                head = "time;" + ";".join(f"c{k}" for k in range(x.shape[1])) + ";anomaly"
-                stamps = 1_700_000_000 + np.arange(len(y)) * (60 if family in (servers, cluster) else 1)
-                with open(args.folder / half / f"{family.__name__}-{i}.csv", "w", encoding="ascii") as out:
-                    out.write(head + "\n")
-                    for stamp, row, label in zip(stamps, x, y):
-                        out.write(f"{stamp};" + ";".join(f"{v:.6g}" for v in row) + f";{label}\n")
+        for name, channels, rows in recordings(half, args.seed, args.files):
+            with open(args.folder / half / f"{name}.csv", "w", encoding="ascii") as out:
+                out.write(";".join(["time", *channels, "anomaly"]) + "\n")
+                out.writelines(";".join(map(str, row)) + "\n" for row in rows)
 
 
 if __name__ == "__main__":
