@@ -1,17 +1,23 @@
-"""Writes docs/detection.md: page.py COSTS.json ALONE.json REPORT.json WHERE >docs/detection.md
+"""Writes docs/detection.md and docs/detection.svg.
 
-ALONE is the report of Brooklet without the peers, whose speed counts."""
+page.py WORK NAB BROOKLET WHERE >docs/detection.md
+
+WORK has what `run` made: sets.json, costs.json, the recordings in data, the peers' scores in nab and scores. All figures are
+those of BROOKLET's own commands, made here and named on the page."""
 
 import json
+import os
+import subprocess
 import sys
 
-NAMES = {
-    "brooklet": "Brooklet",
-    "aws_rcf": "AWS random cut forest (krcf 0.4.0), 50 trees of 256, shingle of 8",
-    "river_hst": "River 0.26.1 half-space trees, defaults",
+PEERS = {
+    "river_hst": "River half-space trees",
+    "river_hst_50": ".. with windows of 50",
     "river_hst_shingle": ".. over a shingle of 8",
-    "river_svm": "River one-class SVM, standardised",
+    "river_svm": "River one-class SVM",
     "river_gaussian": "River GaussianScorer",
+    "aws_rcf": "AWS random cut forest",
+    "aws_rcf_shingle": ".. over a shingle of 8",
 }
 PUBLISHED = [
     ("ARTime (unbounded memory, knows each file's range)", "74.9 / 65.2 / 80.4"),
@@ -24,58 +30,240 @@ PUBLISHED = [
 PROFILES = ("standard", "low_fp", "low_fn")
 
 
+class Brooklet:
+    """The command, and what it says."""
+
+    def __init__(self, work, nab, command):
+        self.work, self.checkout, self.command = work, nab, command
+
+    def ask(self, *args):
+        print(f"page: eval {' '.join(args[:2])} .. {' '.join(args[-2:])}", file=sys.stderr)
+        done = subprocess.run([self.command, "eval", *args, "--json", "--quiet"], stdout=subprocess.PIPE, check=True)
+        return json.loads(done.stdout)
+
+    def nab(self, *args):
+        return self.ask("nab", self.checkout, *args)
+
+    def judge(self, which, *args):
+        buffer = [] if which["buffer"] is None else ["--buffer", str(which["buffer"])]
+        return self.ask(*which["files"], "--label-column", "label", *buffer, *args)
+
+
 def three(score):
     return " / ".join(f"{score[profile]:.1f}" for profile in PROFILES)
 
 
-def main():
-    costs, alone, report = (json.load(open(path)) for path in sys.argv[1:4])
-    where = sys.argv[4]
-    scores = {row["name"]: row["score"] for row in report["detectors"]}
-    ours = 1e6 / alone["rows_per_second"]
-    print(f"""# What the default detector finds
+def figure(value, decimals=2):
+    return "-" if value is None else f"{value:.{decimals}f}"
 
-Made by `tests/detection/run NAB`, `NAB` being a checkout of the [Numenta Anomaly Benchmark](https://github.com/numenta/NAB):
-58 recordings, 365,558 rows, 116 labelled windows. {where}.
 
-All scored in one run on the same files by the same scorer (`brooklet eval nab NAB --results FOLDER`): standard / low false
-positives / low false negatives, each at the one threshold that is best for all files. A peer says how strange a reading is
-on a scale of its own; *ranked* is the same score as a rank among all that this file had before, which is what Brooklet makes
-of its experts. Peers have no rule for when to ring and when to be silent: much of the distance is that rule, so this is
-a comparison of what comes out of the box, not of learners.
+def table(header, rows):
+    """Lines of a table; the first column is text, the others are numbers."""
+    yield "| " + " | ".join(header) + " |"
+    yield "|---|" + "---:|" * (len(header) - 1)
+    for row in rows:
+        yield "| " + " | ".join(row) + " |"
+    yield ""
 
-| detector | score | ranked | us a reading | bytes |
-|---|---|---|---|---|""")
-    print(f"| **Brooklet** | **{three(scores['brooklet'])}** | | {ours:.1f} | 2,624 |")
-    for name in costs:
-        cost = costs[name]
-        print(f"| {NAMES[name]} | {three(scores[name])} | {three(scores[name + '_ranked'])} | "
-              f"{cost['microseconds']:.0f} | {cost['bytes']:,} |")
-    print(f"""
-Microseconds include reading the file for Brooklet and Python's calls for the peers; bytes are a channel in memory for Brooklet,
-the saved state for the peers.
 
-At Brooklet's own fixed threshold, as users get it: {three(report['fixed'])}.
-
-| files | windows | found | missed | false rows | standard |
-|---|---|---|---|---|---|""")
+def nab_section(brooklet):
+    report = brooklet.nab("--results", os.path.join(brooklet.work, "nab"))
+    detectors = {row["name"]: row for row in report["detectors"]}
+    yield "## Numenta Anomaly Benchmark"
+    yield ""
+    yield "58 recordings of one channel, 365,558 rows, 116 labelled windows: standard / low false positives / low false negatives, each"
+    yield "at the one threshold that is best for all files. `brooklet eval nab NAB --results target/detection/nab`"
+    yield ""
+    rows = [["**Brooklet**", f"**{three(report['nab'])}**", "", ""]]
+    rows += [[title, three(detectors[name]["score"]), three(detectors[name]["ranked"]), three(detectors[name]["rung"])]
+             for name, title in PEERS.items()]
+    yield from table(["detector", "as it is", "ranked", "ranked, with Brooklet's alarm"], rows)
+    yield f"At Brooklet's own fixed threshold, as users get it: {three(report['fixed'])}."
+    yield ""
+    rows = []
     for part in report["folders"] + report["halves"] + [report["all"]]:
-        fixed = f"{part['fixed']['standard']:.1f}" if part["fixed"] else "-"
-        print(f"| {part['name']} ({part['files']}) | {part['windows']} | {part['hits']} | {part['misses']} | "
-              f"{part['false_rows']} | {fixed} |")
-    print("""
-Published by others, for the same benchmark:
-
-| detector | standard / low FP / low FN |
-|---|---|""")
-    for name, score in PUBLISHED:
-        print(f"| {name} | {score} |")
-    print("""
-**How far to trust it.** The figure is in sample: no constant was fitted and all are round, but the detector's structure was
-chosen with all 58 files in sight. Choosing on one half of the files and judging on the other gave 71.3 and 72.5, for a
-prototype without sensor faults. Half of the range expert's slope costs five points, a budget of 5 or 20 instead of 10 four
-to six. Without one of its experts, each taken out by hand: range 63.8, seasonal 70.4, shift of ten 70.9, shift of sixty
-73.4, unrest 75.5.""")
+        fixed = figure(part["fixed"] and part["fixed"]["standard"], 1)
+        counts = (part["windows"], part["hits"], part["misses"], part["false_rows"])
+        rows.append([f"{part['name']} ({part['files']})", *map(str, counts), fixed])
+    yield from table(["files", "windows", "found", "missed", "false rows", "standard"], rows)
+    yield "Published by others, for the same benchmark:"
+    yield ""
+    yield from table(["detector", "standard / low FP / low FN"], map(list, PUBLISHED))
 
 
-main()
+def sets_section(brooklet, sets, bars):
+    yield "## Recordings with labels"
+    yield ""
+    yield "Areas of the scores as they are / of their ranks. *Found*: events with an alert; *right*: share of the alerts that are about an"
+    yield "event; alerts are those of Brooklet's alarm, for the peers at their ranks. Intervals: 95 %, by bootstrap over the recordings."
+    yield ""
+    for which in sets:
+        if which["buffer"] is None:
+            continue
+        yield f"### {which['title']}"
+        yield ""
+        if which["missing"]:
+            yield f"Not there when this page was made: `{which['missing']}`."
+            yield ""
+            continue
+        report = brooklet.judge(which, "--results", os.path.join(brooklet.work, "scores", which["name"]))
+        total, rows = report["total"], sum(file["readings"]["rows"] for file in report["files"])
+        timed = total["days"] is not None
+        about = which["about"]
+        yield f"{about[0].upper()}{about[1:]}. {len(which['files'])} recordings, {rows:,} rows, {total['events']} events."
+        yield f"`brooklet eval target/detection/data/{which['name']}/*.csv --label-column label --buffer {which['buffer']}"
+        yield f"--results target/detection/scores/{which['name']}`"
+        yield ""
+
+        def both(scores, ranks, name):
+            return figure(scores[name]) if ranks is None else f"{figure(scores[name])} / {figure(ranks[name])}"
+
+        def row(title, scores, ranks):
+            told = ranks or scores
+            false = told["false_alerts_a_day"] if timed else 1000 * told["false_alerts"] / rows
+            return [title, *(both(scores, ranks, name) for name in ("auc_pr", "vus_pr", "vus_roc")),
+                    str(told["found"]), figure(told["event_precision"]), figure(false)]
+
+        lines = [row("**Brooklet**", total, None)]
+        bars.append((which["title"], [("Brooklet", total["vus_pr"] or 0)]))
+        for other in report["others"]:
+            # The better of both, so that it is not our ranks that make a peer look small.
+            best = max(other["scores"]["vus_pr"] or 0, other["ranks"]["vus_pr"] or 0)
+            bars[-1][1].append((other["name"], best))
+        others = {other["name"]: other for other in report["others"]}
+        lines += [row(title, others[name]["scores"], others[name]["ranks"]) for name, title in PEERS.items()]
+        yield from table(["detector", "AUC-PR", "VUS-PR", "VUS-ROC", "found", "right",
+                          "false a day" if timed else "false in 1,000 rows"], lines)
+        spans = [(name, report["intervals"].get(key)) for name, key in (("AUC-PR", "auc_pr"), ("VUS-PR", "vus_pr"))]
+        spans = [f"{name} {low:.2f} to {high:.2f}" for name, (low, high) in ((n, s) for n, s in spans if s)]
+        if spans:
+            yield f"Brooklet's {', '.join(spans)}."
+            yield ""
+
+
+def unlabelled_section(brooklet, sets):
+    yield "## Recordings without labels"
+    yield ""
+    yield "Nobody knows what was wrong in them, so this is only how often the phone would have rung: alerts of a device in 30 days."
+    yield "Ten a channel is what the default budget allows, about."
+    yield ""
+    rows = []
+    for which in sets:
+        if which["buffer"] is not None:
+            continue
+        if which["missing"]:
+            rows.append([f"{which['title']}: `{which['missing']}` was not there", "-", "-"])
+            continue
+        report = brooklet.judge(which, "--results", os.path.join(brooklet.work, "scores", which["name"]))
+        month = lambda figures: figure(30 * figures["false_alerts_a_day"], 1)
+        others = {other["name"]: month(other["ranks"]) for other in report["others"]}
+        rows.append([f"{which['title']}, {which['about']}", month(report["total"]), *(others[name] for name in PEERS)])
+    header = ["recordings", "Brooklet", "trees", "50", "shingle", "SVM", "Gauss", "RCF", "shingle"]
+    yield from table(header, [row + ["-"] * (len(header) - len(row)) for row in rows])
+
+
+def ablation_section(brooklet, sets, ours):
+    names = {of: [line["name"] for line in ours if line["kind"] == f"{of} expert"] for of in ("channel", "joint")}
+    yield "## What each expert is worth"
+    yield ""
+    yield "The benchmark without one expert of a channel, `brooklet eval nab NAB --without EXPERT`:"
+    yield ""
+    rows = []
+    for name in [None, *names["channel"]]:
+        report = brooklet.nab(*(["--without", name] if name else []))
+        rows.append([f"without {name}" if name else "all", three(report["nab"]), three(report["fixed"])])
+    yield from table(["", "best threshold", "own threshold"], rows)
+    yield "VUS-PR on devices without an expert of the joint detector, without the joint detector, without what the channels say each by"
+    yield "itself, and without an expert of the channels, `brooklet eval FILES .. --without EXPERT`. *Found* and *false a day* are of the"
+    yield "made-up plants:"
+    yield ""
+    there = [which for which in sets if which["buffer"] is not None and not which["missing"]]
+    rows = []
+    for name in [None, *names["joint"], "joint", "channels", *names["channel"]]:
+        totals = [brooklet.judge(which, *(["--without", name] if name else []))["total"] for which in there]
+        rows.append([f"without {name}" if name else "all", *(figure(total["vus_pr"], 3) for total in totals),
+                     str(totals[0]["found"]), figure(totals[0]["false_alerts_a_day"], 1)])
+    yield from table(["", *(which["title"].replace("Made-up p", "P") for which in there), "found", "false a day"], rows)
+
+
+def costs_section(costs):
+    ours, peers = costs["ours"], costs["peers"]
+    kind = lambda kind: {line["name"]: line for line in ours if line["kind"] == kind}
+    experts, joint, device = kind("expert"), kind("joint"), kind("device")
+    yield "## Memory and time"
+    yield ""
+    yield "Scoring and learning one row; medians of five runs, Brooklet's and the peers' by turns (`peers.py time`). Brooklet's bytes"
+    yield "are the state in memory with alarm and sensor faults, `cargo run --release -p brooklet-core --example costs`; the peers' the"
+    yield "saved state. The peers' time includes Python's calls, for River it is Python."
+    yield ""
+    rows = [["**Brooklet**", *(f"{line['microseconds']:.2f} / {line['bytes']:,}" for line in device.values())]]
+    for name, title in PEERS.items():
+        rows.append([title, *(f"{cost['microseconds']:.0f} / {cost['bytes']:,}" for cost in peers[name].values())])
+    yield from table(["us a row / bytes", *(f"{n} channel{'s' * (n != '1')}" for n in device)], rows)
+    yield "Each expert by itself with its calibration; the detector as a whole spares itself most of their logarithms. The joint"
+    yield "detector's experts share all their sums, so it is shown as a whole, with its alarm:"
+    yield ""
+    rows = []
+    for line in (line for line in ours if line["kind"] == "channel expert"):
+        cost = experts.get(line["name"])
+        rows.append([line["name"], *(("-", "-") if cost is None else (f"{cost['bytes']:,}", f"{cost['microseconds']:.2f}"))])
+    rows += [[f"joint, {name} channels", f"{cost['bytes']:,}", f"{cost['microseconds']:.2f}"] for name, cost in joint.items()]
+    yield from table(["expert", "bytes", "us a reading"], rows)
+
+
+def svg(bars):
+    """VUS-PR by set and detector as bars; text and lines are grey enough for light and dark pages."""
+    names = ["Brooklet", *PEERS]
+    colours = ["#d9480f", "#1864ab", "#4dabf7", "#a5d8ff", "#5c940d", "#a9e34b", "#5f3dc4", "#b197fc"]
+    height, group = 160, 12 * len(names) + 24
+    width = 50 + group * len(bars)
+    yield f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height + 110}" font-family="sans-serif" font-size="11" fill="#888">'
+    yield "<title>VUS-PR by recordings and detector; of a peer the better of its scores and its ranks</title>"
+    for tenth in range(0, 11, 2):
+        y = 10 + height * (1 - tenth / 10)
+        yield f'<path d="M40 {y:.0f}H{width}" stroke="#888" stroke-opacity=".3"/><text x="34" y="{y + 4:.0f}" text-anchor="end">{tenth / 10}</text>'
+    for i, (title, values) in enumerate(bars):
+        known, left = dict(values), 50 + i * group
+        for j, (name, colour) in enumerate(zip(names, colours)):
+            tall = height * known.get(name, 0)
+            yield (f'<rect x="{left + 12 * j}" y="{10 + height - tall:.1f}" width="10" height="{tall:.1f}" fill="{colour}">'
+                   f"<title>{PEERS.get(name, name)}: {known.get(name, 0):.2f}</title></rect>")
+        yield f'<text x="{left + 6 * len(names)}" y="{height + 26}" text-anchor="middle">{title}</text>'
+    full = ["Brooklet", *whole_names().values()]
+    for j, (title, colour) in enumerate(zip(full, colours)):
+        x, y = 50 + (j % 3) * (width - 50) / 3, height + 48 + 18 * (j // 3)
+        yield f'<rect x="{x:.0f}" y="{y - 9}" width="10" height="10" fill="{colour}"/><text x="{x + 14:.0f}" y="{y}">{title}</text>'
+    yield "</svg>"
+
+
+def whole_names():
+    """The peers' names, each with that of its family."""
+    names, family = {}, ""
+    for name, title in PEERS.items():
+        family = title if not title.startswith("..") else family
+        names[name] = title.replace("..", family)
+    return names
+
+
+def main():
+    work, nab, command, where = sys.argv[1:]
+    brooklet = Brooklet(work, nab, command)
+    sets, costs = (json.load(open(os.path.join(work, name))) for name in ("sets.json", "costs.json"))
+    bars = []
+    lines = [
+        *nab_section(brooklet),
+        *sets_section(brooklet, sets, bars),
+        *unlabelled_section(brooklet, sets),
+        *ablation_section(brooklet, sets, costs["ours"]),
+        *costs_section(costs),
+    ]
+    here = os.path.dirname(os.path.abspath(__file__))
+    with open(os.path.join(here, "words.md")) as file:
+        before, after = file.read().split("<!-- figures -->\n")
+    print(before.replace("WHERE", where) + "\n".join(lines) + after, end="")
+    with open(os.path.join(here, "../../docs/detection.svg"), "w") as file:
+        file.write("\n".join(svg(bars)) + "\n")
+
+
+if __name__ == "__main__":
+    main()

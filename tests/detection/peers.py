@@ -1,162 +1,160 @@
 """What River's detectors and AWS's random cut forest say about the recordings that Brooklet is judged on.
 
-peers.py DIR OUT     one score a row, in the form of NAB's result files: OUT/<detector>/<folder>/<detector>_<file>
+peers.py nab DIR OUT            a checkout of NAB, in the form of its results: OUT/<detector>/<folder>/<detector>_<file>
+peers.py files DIR OUT          each DIR/<set>/<recording>.csv: OUT/<set>/<detector>/<recording>.csv
+peers.py time RUNS -- COMMAND   microseconds a row and bytes of state as JSON, with what COMMAND prints each run
 
-Each detector scores a reading before it learns it. A raw score has a scale of its own, and NAB has one threshold for all
-files, so each is given a second time as what Brooklet makes of a scorer's strangeness: the rank among all that was seen
-in this file so far, in powers of ten. What a detector costs is printed as JSON: microseconds a row, bytes of its state.
+Each detector scores a reading before it learns it; all channels of a recording are its input. Only raw scores are written:
+`brooklet eval --results` makes ranks of them and rings at these. A recording that was scored already by the same detectors is
+not scored again.
 """
 
-import argparse
-import bisect
 import csv
+import hashlib
 import json
-import math
 import multiprocessing
 import os
-import pickle
+import shutil
+import statistics
+import subprocess
 import sys
 import time
 
-import krcf
-from river import anomaly, compose, preprocessing
+import numpy
 
-SHINGLE = 8
-
-
-class River:
-    """A detector of River, over the values as they are or over the last few."""
-
-    def __init__(self, make, channels, shingle):
-        self.model, self.width, self.recent = make(), channels * shingle, []
-
-    def step(self, values):
-        self.recent = (self.recent + values)[-self.width:]
-        if len(self.recent) < self.width:
-            return 0.0
-        x = dict(enumerate(self.recent))
-        score = self.model.score_one(x)
-        self.model.learn_one(x)
-        return score
-
-    def size(self):
-        return len(pickle.dumps(self.model))
+from detectors import DETECTORS
 
 
-class Gaussian:
-    """River's GaussianScorer: how far a value is from the mean of what was seen, as a probability."""
-
-    def __init__(self, channels):
-        self.models = [anomaly.GaussianScorer() for _ in range(channels)]
-
-    def step(self, values):
-        score = max(model.score_one(None, value) for model, value in zip(self.models, values))
-        for model, value in zip(self.models, values):
-            model.learn_one(None, value)
-        return score
-
-    def size(self):
-        return len(pickle.dumps(self.models))
+def version():
+    """Stands for the detectors and their packages' versions."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    digest = hashlib.sha256()
+    for name in ("detectors.py", "requirements.txt"):
+        with open(os.path.join(here, name), "rb") as file:
+            digest.update(file.read())
+    return digest.hexdigest()
 
 
-class Forest:
-    """AWS's random cut forest, the implementation in Rust that AWS published."""
-
-    def __init__(self, channels, trees=50, sample=256):
-        self.model = krcf.RandomCutForest({
-            "dimensions": channels, "shingle_size": SHINGLE, "num_trees": trees, "sample_size": sample,
-            "random_seed": 1, "parallel_execution_enabled": False, "internal_shingling": True,
-        })
-
-    def step(self, values):
-        score = self.model.score(values) if self.model.is_output_ready() else 0.0
-        self.model.update(values)
-        return score
-
-    def size(self):
-        return len(self.model.to_msgpack())
+def read(path):
+    """The times of a recording, if it has any, and its rows of values."""
+    with open(path, newline="") as file:
+        header, *rows = csv.reader(file)
+    timed = header[0] in ("timestamp", "time")
+    end = len(header) - 1 if header[-1] == "label" else len(header)
+    times = [row[0] for row in rows] if timed else None
+    return times, [[float(value) for value in row[int(timed):end]] for row in rows]
 
 
-def half_space():
-    """With River's own defaults: 10 trees of height 8, windows of 250."""
-    return compose.Pipeline(preprocessing.MinMaxScaler(), anomaly.HalfSpaceTrees(seed=1))
+def score(task):
+    name, path, out, key = task
+    times, rows = read(path)
+    model = DETECTORS[name](len(rows[0]))
+    scores = [repr(float(model.step(values))) for values in rows]
+    os.makedirs(os.path.dirname(out), exist_ok=True)
+    # Whole or not at all: what is there need not be scored again.
+    with open(out + ".new", "w", newline="") as file:
+        writer = csv.writer(file)
+        if times:
+            writer.writerow(["timestamp", "anomaly_score"])
+            writer.writerows(zip(times, scores))
+        else:
+            writer.writerow(["anomaly_score"])
+            writer.writerows([score] for score in scores)
+    os.replace(out + ".new", out)
+    with open(out + ".key", "w") as file:
+        file.write(key)
+    return name
 
 
-DETECTORS = {
-    "river_hst": lambda channels: River(half_space, channels, 1),
-    "river_hst_shingle": lambda channels: River(half_space, channels, SHINGLE),
-    "river_svm": lambda channels: River(
-        lambda: compose.Pipeline(preprocessing.StandardScaler(), anomaly.OneClassSVM(nu=0.1)), channels, 1),
-    "river_gaussian": Gaussian,
-    "aws_rcf": Forest,
-}
-
-
-class Rank:
-    """-log10 of the share of former scores that were at least as large."""
-
-    def __init__(self):
-        self.seen = []
-
-    def step(self, score):
-        at = bisect.bisect_left(self.seen, score)
-        evidence = -math.log10((len(self.seen) - at + 0.5) / (len(self.seen) + 1)) if len(self.seen) >= 20 else 0.0
-        self.seen.insert(bisect.bisect_right(self.seen, score), score)
-        return max(evidence, 0.0)
-
-
-def run(name, rows):
-    """Raw scores and ranks of rows of values; seconds and bytes."""
-    model, rank, raw = DETECTORS[name](len(rows[0])), Rank(), []
-    start = time.perf_counter()
-    for values in rows:
-        raw.append(float(model.step(values)))
-    seconds = time.perf_counter() - start
-    return raw, [rank.step(score) for score in raw], seconds, model.size()
-
-
-def nab_file(task):
-    name, data, path, out = task
-    with open(os.path.join(data, path), newline="") as file:
-        rows = [(row["timestamp"], float(row["value"])) for row in csv.DictReader(file)]
-    raw, ranks, seconds, size = run(name, [[value] for _, value in rows])
-    for label, scores in ((name, raw), (name + "_ranked", ranks)):
-        folder, file = os.path.split(path)
-        os.makedirs(os.path.join(out, label, folder), exist_ok=True)
-        with open(os.path.join(out, label, folder, f"{label}_{file}"), "w", newline="") as result:
-            writer = csv.writer(result)
-            writer.writerow(["timestamp", "value", "anomaly_score"])
-            writer.writerows((at, value, repr(score)) for (at, value), score in zip(rows, scores))
-    return name, len(rows), seconds, size
-
-
-def nab(args):
-    data = os.path.join(args.dir, "data")
-    paths = [os.path.relpath(os.path.join(folder, file), data)
-             for folder, _, files in os.walk(data) for file in files if file.endswith(".csv")]
-    tasks = [(name, data, path, args.out) for name in DETECTORS for path in sorted(paths)]
-    costs = {}
+def score_all(recordings):
+    """Of (path, what makes of a detector's name the place of its scores)."""
+    tasks, code = [], version()
+    for path, place in recordings:
+        with open(path, "rb") as file:
+            data = file.read()
+        for name in DETECTORS:
+            out, key = place(name), hashlib.sha256(code.encode() + name.encode() + data).hexdigest()
+            known = os.path.exists(out) and os.path.exists(out + ".key") and open(out + ".key").read() == key
+            if not known:
+                tasks.append((list(DETECTORS).index(name), -len(data), (name, path, out, key)))
+    tasks = [task for *_, task in sorted(tasks)]
+    print(f"peers: {len(tasks)} of {len(recordings) * len(DETECTORS)} to be scored", file=sys.stderr)
+    start = time.monotonic()
     with multiprocessing.Pool() as pool:
-        for i, (name, rows, seconds, size) in enumerate(pool.imap_unordered(nab_file, tasks)):
-            cost = costs.setdefault(name, {"rows": 0, "seconds": 0.0, "bytes": 0})
-            cost.update(rows=cost["rows"] + rows, seconds=cost["seconds"] + seconds, bytes=max(cost["bytes"], size))
-            if sys.stderr.isatty():
-                print(f"\r{i + 1}/{len(tasks)} {name:<20}", end="", file=sys.stderr)
-    if sys.stderr.isatty():
-        print(file=sys.stderr)
-    print(json.dumps(summary(costs)))
+        for i, name in enumerate(pool.imap_unordered(score, tasks), 1):
+            if i % 50 == 0 or i == len(tasks):
+                print(f"peers: {i}/{len(tasks)} {name}, {time.monotonic() - start:.0f} s", file=sys.stderr)
 
 
-def summary(costs):
-    return {name: {"microseconds": 1e6 * cost["seconds"] / cost["rows"], "bytes": cost["bytes"]}
-            for name, cost in costs.items()}
+def below(folder):
+    """The recordings in a folder and its folders, by their paths in it."""
+    found = (os.path.relpath(os.path.join(at, name), folder) for at, _, names in os.walk(folder) for name in names)
+    return sorted(path for path in found if path.endswith(".csv"))
+
+
+def forget_others(folder):
+    """Scores of detectors that are no longer asked: they lack the new recordings."""
+    for name in os.listdir(folder) if os.path.isdir(folder) else []:
+        if name not in DETECTORS:
+            shutil.rmtree(os.path.join(folder, name))
+
+
+def nab(folder, out):
+    forget_others(out)
+
+    def place(path):
+        category, file = os.path.split(path)
+        return lambda name: os.path.join(out, name, category, f"{name}_{file}")
+    data = os.path.join(folder, "data")
+    score_all([(os.path.join(data, path), place(path)) for path in below(data)])
+
+
+def files(folder, out):
+    def place(path):
+        which, file = os.path.split(path)
+        return lambda name: os.path.join(out, which, name, file)
+    for which in os.listdir(folder):
+        forget_others(os.path.join(out, which))
+    score_all([(os.path.join(folder, path), place(path)) for path in below(folder)])
+
+
+def race(runs, command, rows=2000):
+    """Runs of the command and of the peers by turns, so that they meet the same machine."""
+    widths, lines, peers = (1, 5, 24), [], {}
+    noise = numpy.random.default_rng(1).normal(20, 1, (rows, max(widths)))
+    for run in range(runs):
+        print(f"time: {run + 1}/{runs}", file=sys.stderr)
+        printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        lines.append([json.loads(line) for line in printed.splitlines()])
+        for name, make in DETECTORS.items():
+            for width in widths:
+                model, values = make(width), noise[:, :width].tolist()
+                start = time.perf_counter()
+                for row in values:
+                    model.step(row)
+                seconds = time.perf_counter() - start
+                cost = peers.setdefault(name, {}).setdefault(width, {"bytes": model.size(), "all": []})
+                cost["all"].append(1e6 * seconds / rows)
+    ours = [dict(line) for line in lines[0]]
+    for i, line in enumerate(ours):
+        if "nanoseconds" in line:
+            line["microseconds"] = statistics.median(run[i]["nanoseconds"] for run in lines) / 1000
+    for costs in peers.values():
+        for cost in costs.values():
+            cost["microseconds"] = statistics.median(cost.pop("all"))
+    print(json.dumps({"ours": ours, "peers": peers}, indent=1))
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("dir")
-    parser.add_argument("out")
-    nab(parser.parse_args())
+    match sys.argv[1:]:
+        case ["nab", folder, out]:
+            nab(folder, out)
+        case ["files", folder, out]:
+            files(folder, out)
+        case ["time", runs, "--", *command]:
+            race(int(runs), command)
+        case _:
+            sys.exit(__doc__)
 
 
 if __name__ == "__main__":
