@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 PEERS = {
     "river_hst": "River half-space trees",
@@ -36,17 +37,17 @@ class Brooklet:
     def __init__(self, work, nab, command):
         self.work, self.checkout, self.command = work, nab, command
 
-    def ask(self, *args):
-        print(f"page: eval {' '.join(args[:2])} .. {' '.join(args[-2:])}", file=sys.stderr)
+    def ask(self, what, *args):
+        print(f"page: {what}", file=sys.stderr)
         done = subprocess.run([self.command, "eval", *args, "--json", "--quiet"], stdout=subprocess.PIPE, check=True)
         return json.loads(done.stdout)
 
     def nab(self, *args):
-        return self.ask("nab", self.checkout, *args)
+        return self.ask(f"nab {' '.join(args)}", "nab", self.checkout, *args)
 
     def judge(self, which, *args):
         buffer = [] if which["buffer"] is None else ["--buffer", str(which["buffer"])]
-        return self.ask(*which["files"], "--label-column", "label", *buffer, *args)
+        return self.ask(f"{which['name']} {' '.join(args)}", *which["files"], "--label-column", "label", *buffer, *args)
 
 
 def three(score):
@@ -110,7 +111,10 @@ def sets_section(brooklet, sets, bars):
         total, rows = report["total"], sum(file["readings"]["rows"] for file in report["files"])
         timed = total["days"] is not None
         about = which["about"]
-        yield f"{about[0].upper()}{about[1:]}. {len(which['files'])} recordings, {rows:,} rows, {total['events']} events."
+        yield f"{about[0].upper()}{about[1:]}."
+        many = "a recording" if len(which["files"]) == 1 else f"{len(which['files'])} recordings"
+        days = f", {total['days']:.1f} days" if timed else ""
+        yield f"{many[0].upper()}{many[1:]}, {rows:,} rows{days}, {total['events']} events."
         yield f"`brooklet eval target/detection/data/{which['name']}/*.csv --label-column label --buffer {which['buffer']}"
         yield f"--results target/detection/scores/{which['name']}`"
         yield ""
@@ -122,7 +126,7 @@ def sets_section(brooklet, sets, bars):
             told = ranks or scores
             false = told["false_alerts_a_day"] if timed else 1000 * told["false_alerts"] / rows
             return [title, *(both(scores, ranks, name) for name in ("auc_pr", "vus_pr", "vus_roc")),
-                    str(told["found"]), figure(told["event_precision"]), figure(false)]
+                    str(told["found"]), str(told["alerts"]), figure(told["event_precision"]), figure(false)]
 
         lines = [row("**Brooklet**", total, None)]
         bars.append((which["title"], [("Brooklet", total["vus_pr"] or 0)]))
@@ -132,7 +136,7 @@ def sets_section(brooklet, sets, bars):
             bars[-1][1].append((other["name"], best))
         others = {other["name"]: other for other in report["others"]}
         lines += [row(title, others[name]["scores"], others[name]["ranks"]) for name, title in PEERS.items()]
-        yield from table(["detector", "AUC-PR", "VUS-PR", "VUS-ROC", "found", "right",
+        yield from table(["detector", "AUC-PR", "VUS-PR", "VUS-ROC", "found", "alerts", "right",
                           "false a day" if timed else "false in 1,000 rows"], lines)
         spans = [(name, report["intervals"].get(key)) for name, key in (("AUC-PR", "auc_pr"), ("VUS-PR", "vus_pr"))]
         spans = [f"{name} {low:.2f} to {high:.2f}" for name, (low, high) in ((n, s) for n, s in spans if s)]
@@ -168,10 +172,12 @@ def ablation_section(brooklet, sets, ours):
     yield ""
     yield "The benchmark without one expert of a channel, `brooklet eval nab NAB --without EXPERT`:"
     yield ""
+    without = lambda name: ["--without", name] if name else []
+    titled = lambda name: f"without {name}" if name else "all"
     rows = []
     for name in [None, *names["channel"]]:
-        report = brooklet.nab(*(["--without", name] if name else []))
-        rows.append([f"without {name}" if name else "all", three(report["nab"]), three(report["fixed"])])
+        report = brooklet.nab(*without(name))
+        rows.append([titled(name), three(report["nab"]), three(report["fixed"])])
     yield from table(["", "best threshold", "own threshold"], rows)
     yield "VUS-PR on devices without an expert of the joint detector, without the joint detector, without what the channels say each by"
     yield "itself, and without an expert of the channels, `brooklet eval FILES .. --without EXPERT`. *Found* and *false a day* are of the"
@@ -180,8 +186,9 @@ def ablation_section(brooklet, sets, ours):
     there = [which for which in sets if which["buffer"] is not None and not which["missing"]]
     rows = []
     for name in [None, *names["joint"], "joint", "channels", *names["channel"]]:
-        totals = [brooklet.judge(which, *(["--without", name] if name else []))["total"] for which in there]
-        rows.append([f"without {name}" if name else "all", *(figure(total["vus_pr"], 3) for total in totals),
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            totals = [report["total"] for report in pool.map(lambda which: brooklet.judge(which, *without(name)), there)]
+        rows.append([titled(name), *(figure(total["vus_pr"], 3) for total in totals),
                      str(totals[0]["found"]), figure(totals[0]["false_alerts_a_day"], 1)])
     yield from table(["", *(which["title"].replace("Made-up p", "P") for which in there), "found", "false a day"], rows)
 
@@ -206,9 +213,9 @@ def costs_section(costs):
     rows = []
     for line in (line for line in ours if line["kind"] == "channel expert"):
         cost = experts.get(line["name"])
-        rows.append([line["name"], *(("-", "-") if cost is None else (f"{cost['bytes']:,}", f"{cost['microseconds']:.2f}"))])
-    rows += [[f"joint, {name} channels", f"{cost['bytes']:,}", f"{cost['microseconds']:.2f}"] for name, cost in joint.items()]
-    yield from table(["expert", "bytes", "us a reading"], rows)
+        rows.append([line["name"], *(("-", "-") if cost is None else (f"{cost['bytes']:,}", f"{1000 * cost['microseconds']:,.0f}"))])
+    rows += [[f"joint, {name} channels", f"{cost['bytes']:,}", f"{1000 * cost['microseconds']:,.0f}"] for name, cost in joint.items()]
+    yield from table(["expert", "bytes", "ns a reading"], rows)
 
 
 def svg(bars):
@@ -217,7 +224,7 @@ def svg(bars):
     colours = ["#d9480f", "#1864ab", "#4dabf7", "#a5d8ff", "#5c940d", "#a9e34b", "#5f3dc4", "#b197fc"]
     height, group = 160, 12 * len(names) + 24
     width = 50 + group * len(bars)
-    yield f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height + 110}" font-family="sans-serif" font-size="11" fill="#888">'
+    yield f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height + 115}" font-family="sans-serif" font-size="11" fill="#888">'
     yield "<title>VUS-PR by recordings and detector; of a peer the better of its scores and its ranks</title>"
     for tenth in range(0, 11, 2):
         y = 10 + height * (1 - tenth / 10)
@@ -231,7 +238,7 @@ def svg(bars):
         yield f'<text x="{left + 6 * len(names)}" y="{height + 26}" text-anchor="middle">{title}</text>'
     full = ["Brooklet", *whole_names().values()]
     for j, (title, colour) in enumerate(zip(full, colours)):
-        x, y = 50 + (j % 3) * (width - 50) / 3, height + 48 + 18 * (j // 3)
+        x, y = 50 + (j % 2) * (width - 50) / 2, height + 48 + 18 * (j // 2)
         yield f'<rect x="{x:.0f}" y="{y - 9}" width="10" height="10" fill="{colour}"/><text x="{x + 14:.0f}" y="{y}">{title}</text>'
     yield "</svg>"
 
@@ -260,7 +267,7 @@ def main():
     here = os.path.dirname(os.path.abspath(__file__))
     with open(os.path.join(here, "words.md")) as file:
         before, after = file.read().split("<!-- figures -->\n")
-    print(before.replace("WHERE", where) + "\n".join(lines) + after, end="")
+    print(before.replace("WHERE", where) + "\n".join(lines) + "\n" + after, end="")
     with open(os.path.join(here, "../../docs/detection.svg"), "w") as file:
         file.write("\n".join(svg(bars)) + "\n")
 

@@ -89,7 +89,7 @@ def made_up(_, out):
 # long as they are. Sets without a buffer carry no labels of faults.
 SETS = [
     ("plants", "", "Made-up plants", made_up,
-     "machines, tanks, servers with faults, 5 to 64 channels, of `plants.py` beside this page's command: six families that were "
+     "machines, tanks, servers with faults, 5 to 64 channels, of `tests/detection/plants.py`: six families that were "
      "not looked at while the detector was made; the label is the fault", 100),
     ("occupancy", "occupancy", "Occupancy", occupancy,
      "an office by the minute; the label says that somebody is there, **which is no fault** a fifth to a third of the time", 100),
