@@ -6,7 +6,6 @@ use brooklet_core::anomaly::{Because, EXPERT_NAMES, JOINT_EXPERT_NAMES, Part};
 use brooklet_core::sensor::{Fault, Finding};
 use serde::{Deserialize, Serialize};
 
-use crate::joint;
 use crate::reading::{ChannelId, DeviceId, Timestamp};
 
 /// One alert of one channel; as JSON this is what subscribers receive.
@@ -42,8 +41,7 @@ pub struct Alert {
     pub level: f32,
     /// Evidence that it took to fire.
     pub threshold: f32,
-    /// Share of the channel's budget of alerts that is used, this one included, 1 for all; null where the device judges, and of
-    /// several channels together.
+    /// Share of the channel's budget of alerts that is used, this one included, 1 for all; null where the device judges.
     #[serde(default)]
     pub budget_used: Option<f32>,
     /// The value that started it.
@@ -201,6 +199,8 @@ pub(crate) struct Onset<'a> {
 /// The moment an alert of a whole device starts.
 pub(crate) struct JointOnset<'a> {
     pub(crate) device: &'a DeviceId,
+    /// Of the group.
+    pub(crate) channel: &'a ChannelId,
     pub(crate) at: Timestamp,
     pub(crate) score: f32,
     pub(crate) threshold: f32,
@@ -208,6 +208,8 @@ pub(crate) struct JointOnset<'a> {
     pub(crate) evidence: [f32; JOINT_EXPERT_NAMES.len()],
     /// The channels that contribute most, largest first.
     pub(crate) channels: Vec<Named<'a>>,
+    pub(crate) budget_used: f32,
+    pub(crate) model: ModelTag,
     /// How many such alerts the device had before.
     pub(crate) number: u64,
 }
@@ -223,11 +225,10 @@ impl Alert {
     /// does.
     pub(crate) fn fire_joint(onset: JointOnset<'_>) -> Option<Self> {
         let part = onset.channels.first()?.part;
-        let channel = ChannelId(joint::CHANNEL.into());
         Some(Self {
-            id: id(onset.device, &channel, onset.at, onset.number),
+            id: id(onset.device, onset.channel, onset.at, onset.number),
             device: onset.device.clone(),
-            channel,
+            channel: onset.channel.clone(),
             kind: Kind::Anomaly,
             fault: None,
             severity: Severity::of(onset.score),
@@ -238,7 +239,7 @@ impl Alert {
             score: onset.score,
             level: onset.score,
             threshold: onset.threshold,
-            budget_used: None,
+            budget_used: Some(onset.budget_used),
             value: part.value,
             expected: Expected {
                 value: part.expected,
@@ -251,11 +252,7 @@ impl Alert {
                 // Fused by the sum of their squares.
                 experts: contributions(&JOINT_EXPERT_NAMES, &onset.evidence, 2),
             },
-            model: ModelTag {
-                name: joint::DETECTOR.to_owned(),
-                version: env!("CARGO_PKG_VERSION").to_owned(),
-                digest: format!("{:08x}", brooklet_core::snapshot::digest(joint::DETECTOR)),
-            },
+            model: onset.model,
             sequence: 1,
         })
     }

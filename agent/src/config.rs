@@ -425,6 +425,9 @@ pub struct Task {
     /// stream, or the name of a device, its model; from nothing unless set.
     #[serde(default)]
     pub start_from: Option<String>,
+    /// Judge the channels of a device also together.
+    #[serde(default = "yes")]
+    pub joint: bool,
 }
 
 /// What a task learns. Only [`Learn::Anomaly`] runs in this version; the check refuses the others by name.

@@ -4,15 +4,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use brooklet_core::alarm::Settings;
-use brooklet_core::anomaly::Because;
+use brooklet_core::anomaly::{Because, Part};
 use brooklet_core::monitor::Verdict;
 use brooklet_core::sensor::Fault;
 
 use serde::{Deserialize, Serialize};
 
 use crate::admission::Bucket;
-use crate::alert::{Alert, Blame, Change, ModelTag, Onset};
+use crate::alert::{Alert, Blame, Change, JointOnset, ModelTag, Named, Onset};
 use crate::decode::MAX_STRING;
+use crate::joint::{self, Group, Row, Rows};
 use crate::model::{Model, Without};
 use crate::order::{Held, Limits, MOST_HELD, Order, Refused, Repair, Taken};
 use crate::reading::{ChannelId, DeviceId, Name, Timestamp};
@@ -35,6 +36,8 @@ pub struct ChannelSettings {
     pub limits: Limits,
     /// What is left out to measure its worth.
     pub without: Without,
+    /// Judged also together with the device's other channels.
+    pub joint: bool,
 }
 
 impl Default for ChannelSettings {
@@ -47,6 +50,7 @@ impl Default for ChannelSettings {
             update_every: 60_000,
             limits: Limits::default(),
             without: Without::default(),
+            joint: true,
         }
     }
 }
@@ -56,6 +60,12 @@ impl ChannelSettings {
     #[must_use]
     pub fn digest(&self) -> u32 {
         brooklet_core::snapshot::digest(self.detector)
+    }
+
+    /// The same for a group of channels of which this is one.
+    #[must_use]
+    pub fn of_group(&self) -> Self {
+        Self { detector: joint::DETECTOR, unit: None, start_from: None, ..self.clone() }
     }
 
     fn tag(&self) -> ModelTag {
@@ -102,6 +112,10 @@ pub enum Op {
     /// No older readings are waited for any more by those that have been held long enough at this time of the arrival
     /// clock.
     Flush(Timestamp),
+    /// Of a group: it consists of these channels from now on, as [`Group::join`].
+    Join(Vec<ChannelId>),
+    /// Of a group: a row to score and learn.
+    Row(Row),
 }
 
 impl Op {
@@ -188,35 +202,84 @@ pub enum Fate {
     Failed,
 }
 
-/// A reading that was scored and learnt.
+/// A reading, or a group's row, that was scored and learnt.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Used {
-    /// What was measured.
+    /// What was measured; 0 for a row.
     pub value: f32,
     /// The verdict.
     pub verdict: Verdict,
-    /// When it was measured.
+    /// When it was measured, and whether that is known.
     pub at: Timestamp,
+    /// See [`Used::at`].
+    pub known: bool,
     /// What happened to this channel's alerts, oldest first; nearly always nothing.
     pub changes: Vec<(Change, Box<Alert>)>,
 }
 
-/// What a model, this side's or the device's, says of a reading.
+/// A reading, or a group's row, and what a model, this side's or the device's, says of it.
+#[derive(Clone, Copy)]
 struct Ruling {
+    value: f32,
+    at: Timestamp,
+    known: bool,
     verdict: Verdict,
-    /// Why, if an alert starts.
+    /// Why, if an alert of a single channel starts.
     because: Option<Because>,
     /// The sensor's fault, if the alert is of it.
     blame: Option<Blame>,
     by_device: bool,
 }
 
-/// One channel: its model, the order of its readings, its open alert.
+/// Whose readings are learnt.
+#[derive(Clone, Debug, PartialEq)]
+enum Learnt {
+    One(Model),
+    /// Those of several channels together.
+    Group(Group),
+}
+
+impl Learnt {
+    fn new(settings: &ChannelSettings) -> Option<Self> {
+        if settings.detector == joint::DETECTOR {
+            return Some(Self::Group(Group::default()));
+        }
+        Some(Self::One(Model::new(settings.detector)?.without(settings.without.experts)))
+    }
+
+    fn load(settings: &ChannelSettings, saved: &mut Saved) -> Result<Self, brooklet_core::snapshot::Error> {
+        let digest = settings.digest();
+        if settings.detector == joint::DETECTOR {
+            let members = std::mem::take(&mut saved.members);
+            return Group::load(&saved.snapshot, digest, members).map(Self::Group);
+        }
+        Model::load(&saved.snapshot, digest).map(Self::One)
+    }
+
+    const fn one(&self) -> Option<&Model> {
+        match self {
+            Self::One(model) => Some(model),
+            Self::Group(_) => None,
+        }
+    }
+
+    const fn group(&self) -> Option<&Group> {
+        match self {
+            Self::One(_) => None,
+            Self::Group(group) => Some(group),
+        }
+    }
+}
+
+/// One channel: its model, the order of its readings, its open alert. Or a group of channels that are judged together, with a
+/// name, a life and alerts as a channel has, see [`joint`].
 #[derive(Clone, Debug)]
 pub struct Channel {
     name: ChannelId,
     settings: Arc<ChannelSettings>,
-    model: Model,
+    learnt: Learnt,
+    /// Its place in the rows of its device.
+    seat: Option<usize>,
     order: Order,
     alert: Option<Box<Alert>>,
     sent_at: Timestamp,
@@ -231,13 +294,19 @@ pub struct Channel {
 const NEVER: Timestamp = Timestamp(i64::MIN);
 
 impl Channel {
-    /// What a channel costs in memory at most, in bytes, its device's share included: itself, the readings that it holds,
-    /// its names (here, among the unsaved ones, and in the routes, twice for the room that tables keep free), an open alert.
+    /// What a channel costs in memory at most, in bytes, its device's share included: itself, its model, the readings that it
+    /// holds, its names (here, among the unsaved ones, and in the routes, twice for the room that tables keep free), an open
+    /// alert, its share of a group.
     pub const BYTES: usize = size_of::<Self>()
+        + Model::BYTES
         + MOST_HELD * size_of::<Held>()
         + 8 * MAX_STRING
         + size_of::<Alert>()
-        + size_of::<Device>();
+        + size_of::<Device>()
+        + Self::SHARE;
+
+    /// Bytes that a channel adds to those that all groups together may take: enough for any two channels or more.
+    pub const SHARE: usize = 1024;
 }
 
 /// A channel's state as it is stored: the snapshot as it is, all else as JSON.
@@ -259,17 +328,21 @@ pub struct Saved {
     /// Time of the reading with which it was told last.
     #[serde(default)]
     pub sent_at: Option<Timestamp>,
+    /// The channels of a group.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<ChannelId>,
 }
 
 impl Channel {
     /// A channel that has seen nothing. `None` if the settings name a detector that does not exist.
     #[must_use]
     pub fn new(name: ChannelId, settings: Arc<ChannelSettings>) -> Option<Self> {
-        let model = Model::new(settings.detector)?.without(settings.without.experts);
+        let learnt = Learnt::new(&settings)?;
         Some(Self {
             name,
             settings,
-            model,
+            learnt,
+            seat: None,
             order: Order::default(),
             alert: None,
             sent_at: NEVER,
@@ -287,14 +360,15 @@ impl Channel {
     pub fn restore(
         name: ChannelId,
         settings: Arc<ChannelSettings>,
-        saved: Saved,
+        mut saved: Saved,
     ) -> Result<Self, brooklet_core::snapshot::Error> {
-        let model = Model::load(&saved.snapshot, settings.digest())?;
+        let learnt = Learnt::load(&settings, &mut saved)?;
         let updated_at = saved.alert.as_ref().map(|alert| alert.updated_at);
         Ok(Self {
             name,
             settings,
-            model,
+            learnt,
+            seat: None,
             order: saved.order,
             alert: saved.alert,
             sent_at: saved.sent_at.or(updated_at).unwrap_or(NEVER),
@@ -305,12 +379,16 @@ impl Channel {
         })
     }
 
-    /// The model as bytes that a device can load.
+    /// The model as bytes; a device can load them, but those of a group.
     ///
     /// # Errors
-    /// As [`Model::save`].
+    /// As [`Model::save`] and [`Group::save`].
     pub fn snapshot(&self) -> Result<Vec<u8>, brooklet_core::snapshot::Error> {
-        self.model.save(self.settings.digest())
+        let digest = self.settings.digest();
+        match &self.learnt {
+            Learnt::One(model) => model.save(digest),
+            Learnt::Group(group) => group.save(digest),
+        }
     }
 
     /// The state to store.
@@ -325,6 +403,7 @@ impl Channel {
             alerts: self.alerts,
             alert: self.alert.clone(),
             sent_at: self.alert.is_some().then_some(self.sent_at),
+            members: self.members().map(<[ChannelId]>::to_vec).unwrap_or_default(),
         })
     }
 
@@ -332,6 +411,23 @@ impl Channel {
     #[must_use]
     pub fn settings(&self) -> &ChannelSettings {
         &self.settings
+    }
+
+    /// The channels of a group; `None` for a single channel.
+    #[must_use]
+    pub fn members(&self) -> Option<&[ChannelId]> {
+        self.learnt.group().map(Group::members)
+    }
+
+    /// How many channels it judges together: 0 for a single channel.
+    pub(crate) fn size(&self) -> usize {
+        self.members().map_or(0, <[ChannelId]>::len)
+    }
+
+    /// Its place in the rows of its device, if it has one.
+    #[must_use]
+    pub const fn seat(&self) -> Option<usize> {
+        self.seat
     }
 
     /// What starts this channel from another one's model; `None` if that cannot be used or knows too little.
@@ -357,20 +453,32 @@ impl Channel {
     /// Share of its budget of alerts that is used; 1 is all of it.
     #[must_use]
     pub fn budget_used(&self) -> f32 {
-        self.model.budget_used(&self.settings.alarm)
+        match &self.learnt {
+            Learnt::One(model) => model.budget_used(&self.settings.alarm),
+            Learnt::Group(group) => group.budget_used(&self.settings.alarm),
+        }
     }
 
     /// True once the channel has seen enough to raise alerts.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        let (seen, warm_up) = self.model.warm_up(&self.settings.alarm);
+        let (seen, warm_up) = self.warm_up();
         seen >= warm_up
+    }
+
+    /// Readings or rows seen, and how many it takes before the first alert.
+    #[must_use]
+    pub fn warm_up(&self) -> (u32, u32) {
+        match &self.learnt {
+            Learnt::One(model) => model.warm_up(&self.settings.alarm),
+            Learnt::Group(group) => group.warm_up(&self.settings.alarm),
+        }
     }
 
     /// Where a reading is expected that comes next, and what would be said of it. `None` for one that is not finite.
     #[must_use]
     pub fn explain(&self, value: f32, time: Option<Timestamp>) -> Option<Because> {
-        self.model.explain(value, time)
+        self.learnt.one()?.explain(value, time)
     }
 
     /// True if it changed in this round of checkpoints or a later one.
@@ -424,6 +532,7 @@ impl Channel {
             }
             Op::End { by_device } => Outcome::ended(self.end(*by_device)),
             // Checked before; a model that is none changes nothing.
+            Op::Adopt(_) if self.learnt.group().is_some() => Outcome::default(),
             Op::Adopt(snapshot) => {
                 let model = Model::load(snapshot, self.settings.digest());
                 Outcome::ended(model.ok().and_then(|model| self.adopt(model)))
@@ -435,7 +544,48 @@ impl Channel {
                 }
                 Outcome { used, ..Outcome::default() }
             }
+            Op::Join(members) => {
+                let Learnt::Group(group) = &mut self.learnt else { return Outcome::default() };
+                group.join(members, self.settings.without.joint_experts);
+                // A model that begins anew knows of no alert.
+                Outcome::ended(if group.is_alarmed() { None } else { self.end(false) })
+            }
+            Op::Row(row) => {
+                let used = self.row(device, row).into_iter().collect();
+                Outcome { used, ..Outcome::default() }
+            }
         }
+    }
+
+    /// One row of a group.
+    fn row(&mut self, device: &DeviceId, row: &Row) -> Option<Used> {
+        let Learnt::Group(group) = &mut self.learnt else { return None };
+        let (verdict, because) = group.step(row, &self.settings.alarm)?;
+        let at = row.at();
+        let onset = because.filter(|_| verdict.fired).and_then(|because| {
+            let parts = || because.channels.iter().flatten();
+            // What a channel says already is not said again.
+            if parts().any(|part| row.rings(part.channel)) {
+                return None;
+            }
+            let named =
+                |part: Part| Some(Named { name: group.members().get(usize::from(part.channel))?, part });
+            Alert::fire_joint(JointOnset {
+                device,
+                channel: &self.name,
+                at,
+                score: verdict.score,
+                threshold: verdict.threshold,
+                evidence: because.evidence,
+                channels: parts().copied().filter_map(named).collect(),
+                budget_used: group.budget_used(&self.settings.alarm),
+                model: self.settings.tag(),
+                number: self.alerts,
+            })
+        });
+        let known = row.is_known();
+        let ruling = Ruling { value: 0.0, at, known, verdict, because: None, blame: None, by_device: false };
+        Some(self.tell(ruling, onset))
     }
 
     /// One reading.
@@ -493,13 +643,34 @@ impl Channel {
     fn learn(&mut self, device: &DeviceId, value: f32, at: Timestamp, known: bool) -> Option<Used> {
         #[cfg(test)]
         assert!(value != tests::PANICS, "a learner that panics");
-        let (verdict, because) = self.model.step(value, known.then_some(at), &self.settings.alarm)?;
-        let blame = if self.model.blames_sensor() {
-            verdict.fault.map(|fault| Blame { fault, finding: self.model.finding() })
+        let Learnt::One(model) = &mut self.learnt else { return None };
+        let (verdict, because) = model.step(value, known.then_some(at), &self.settings.alarm)?;
+        let blame = if model.blames_sensor() {
+            verdict.fault.map(|fault| Blame { fault, finding: model.finding() })
         } else {
             None
         };
-        Some(self.tell(device, value, at, Ruling { verdict, because, blame, by_device: false }))
+        let ruling = Ruling { value, at, known, verdict, because, blame, by_device: false };
+        Some(self.tell(ruling, self.onset(device, &ruling)))
+    }
+
+    /// The alert of a single channel that starts, if one does.
+    fn onset(&self, device: &DeviceId, ruling: &Ruling) -> Option<Alert> {
+        let Ruling { value, at, verdict, because, blame, by_device, .. } = *ruling;
+        Some(Alert::fire(Onset {
+            device,
+            channel: &self.name,
+            at,
+            value,
+            unit: self.settings.unit.as_deref(),
+            score: verdict.score,
+            threshold: verdict.threshold,
+            because: because.filter(|_| verdict.fired)?,
+            blame,
+            budget_used: (!by_device).then(|| self.budget_used()),
+            model: if by_device { ModelTag::device() } else { self.settings.tag() },
+            number: self.alerts,
+        }))
     }
 
     fn judged(
@@ -534,13 +705,16 @@ impl Channel {
         let because = verdict.fired.then(|| because.unwrap_or(silent));
         let explains = |fault: &Fault| fault.rings() || *fault == Fault::Spike;
         let blame = verdict.fault.filter(explains).map(|fault| Blame { fault, finding: None });
-        used.push(self.tell(device, value, at, Ruling { verdict, because, blame, by_device: true }));
+        let known = !matches!(when, When::Unknown(_));
+        let ruling = Ruling { value, at, known, verdict, because, blame, by_device: true };
+        used.push(self.tell(ruling, self.onset(device, &ruling)));
         Outcome { fate: Some(Fate::Used), repair, used, ended: None }
     }
 
     fn adopt(&mut self, model: Model) -> Option<Box<Alert>> {
-        self.model = model;
-        if self.model.is_alarmed() {
+        let is_alarmed = model.is_alarmed();
+        self.learnt = Learnt::One(model);
+        if is_alarmed {
             return None;
         }
         let mut alert = self.alert.take()?;
@@ -555,8 +729,8 @@ impl Channel {
     }
 
     /// What a verdict, of whichever model, means for the channel's alert.
-    fn tell(&mut self, device: &DeviceId, value: f32, at: Timestamp, ruling: Ruling) -> Used {
-        let Ruling { verdict, because, blame, by_device } = ruling;
+    fn tell(&mut self, ruling: Ruling, onset: Option<Alert>) -> Used {
+        let Ruling { value, at, known, verdict, blame, by_device, .. } = ruling;
         self.order.learnt(at);
         let mut changes = Vec::new();
         // An alert of the other side's model has nobody left who could end it.
@@ -571,21 +745,8 @@ impl Channel {
             alert.resolve(at);
             changes.push((Change::Resolved, alert));
         }
-        if let (true, Some(because)) = (verdict.fired, because) {
-            let mut alert = Box::new(Alert::fire(Onset {
-                device,
-                channel: &self.name,
-                at,
-                value,
-                unit: self.settings.unit.as_deref(),
-                score: verdict.score,
-                threshold: verdict.threshold,
-                because,
-                blame,
-                budget_used: (!by_device).then(|| self.model.budget_used(&self.settings.alarm)),
-                model: if by_device { ModelTag::device() } else { self.settings.tag() },
-                number: self.alerts,
-            }));
+        if let Some(alert) = onset {
+            let mut alert = Box::new(alert);
             self.alerts = self.alerts.saturating_add(1);
             self.sent_at = at;
             changes.push((Change::Fired, alert.clone()));
@@ -604,7 +765,7 @@ impl Channel {
                 changes.push((Change::Updated, alert.clone()));
             }
         }
-        Used { value, verdict, at, changes }
+        Used { value, verdict, at, known, changes }
     }
 }
 
@@ -613,7 +774,7 @@ const fn is_due(at: Timestamp, before: Timestamp, every: i64) -> bool {
     at.0 < before.0 || at.0.saturating_sub(before.0) >= every
 }
 
-/// A device: its channels by name.
+/// A device: its channels, and the groups of those that are judged together, by name.
 #[derive(Clone, Debug)]
 pub struct Device {
     id: DeviceId,
@@ -623,13 +784,15 @@ pub struct Device {
     channels: HashMap<Name, Box<Channel>>,
     /// How much it sends.
     pub(crate) bucket: Bucket,
+    /// Its channels together.
+    pub(crate) rows: Rows,
 }
 
 impl Device {
     /// A device without channels; `position` is that of its stream or line in the plan.
     #[must_use]
     pub fn new(id: DeviceId, position: usize) -> Self {
-        Self { id, position, channels: HashMap::new(), bucket: Bucket::default() }
+        Self { id, position, channels: HashMap::new(), bucket: Bucket::default(), rows: Rows::default() }
     }
 
     /// Where it was first heard, in the plan.
@@ -644,7 +807,13 @@ impl Device {
         &self.id
     }
 
-    /// A channel, if it exists.
+    /// A channel, or a group, if it exists.
+    #[must_use]
+    pub fn channel(&self, name: &str) -> Option<&Channel> {
+        self.channels.get(name).map(Box::as_ref)
+    }
+
+    /// The same, to be changed, and the device's name.
     pub fn channel_mut(&mut self, name: &str) -> Option<(&DeviceId, &mut Channel)> {
         Some((&self.id, self.channels.get_mut(name)?.as_mut()))
     }
@@ -654,12 +823,19 @@ impl Device {
         self.channels.insert(channel.name.0.clone(), Box::new(channel));
     }
 
+    /// Gives a channel a place in the device's rows, if it has none.
+    pub(crate) fn seat(&mut self, name: &str) {
+        if let Some(channel) = self.channels.get_mut(name) {
+            channel.seat = self.rows.seat(&channel.name);
+        }
+    }
+
     /// Takes a channel out.
     pub fn remove(&mut self, name: &str) -> Option<Box<Channel>> {
         self.channels.remove(name)
     }
 
-    /// Its name and all its channels, in no particular order.
+    /// Its name and all its channels and groups, in no particular order.
     pub fn channels_mut(&mut self) -> (&DeviceId, impl Iterator<Item = &mut Channel>) {
         (&self.id, self.channels.values_mut().map(Box::as_mut))
     }

@@ -157,6 +157,16 @@ names! {
     NotRestored = "channels_not_restored",
     /// Channels being learnt.
     Channels = "channels",
+    /// Rows of devices whose channels are judged together, scored and learnt.
+    Rows = "rows_used",
+    /// Such rows for which there was no room to learn them.
+    RowsOverCap = "rows_over_cap",
+    /// Such rows that came while their learner, which panicked, was not there.
+    RowsFailed = "rows_failed",
+    /// Models of channels that are judged together: a gauge, as the next one.
+    JointModels = "joint_models",
+    /// Bytes that they take.
+    JointBytes = "joint_bytes",
 }
 
 impl Count {

@@ -54,14 +54,18 @@ impl Without {
 /// What one channel has learnt.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
-    monitor: Monitor<Detector>,
+    /// Boxed: a group of channels has none.
+    monitor: Box<Monitor<Detector>>,
 }
 
 impl Model {
+    /// Bytes that it takes.
+    pub const BYTES: usize = size_of::<Self>() + size_of::<Monitor<Detector>>();
+
     /// Nothing learnt. `None` if there is no detector of that name.
     #[must_use]
     pub fn new(detector: &str) -> Option<Self> {
-        Some(Self { monitor: Monitor::new(Detector::from_name(detector)?) })
+        Some(Self { monitor: Box::new(Monitor::new(Detector::from_name(detector)?)) })
     }
 
     /// The same with nothing learnt and without some experts; all detectors but the default one have none.
@@ -69,7 +73,8 @@ impl Model {
     pub fn without(self, experts: u8) -> Self {
         match self.monitor.detector() {
             Detector::Default(_) if experts != 0 => {
-                Self { monitor: Monitor::new(Detector::Default(DefaultDetector::new().without(experts))) }
+                let detector = Detector::Default(DefaultDetector::new().without(experts));
+                Self { monitor: Box::new(Monitor::new(detector)) }
             }
             _ => self,
         }
@@ -132,7 +137,7 @@ impl Model {
     /// What another channel of the same kind may start from: see [`Monitor::sibling`].
     #[must_use]
     pub fn sibling(&self, settings: &Settings) -> Option<Self> {
-        Some(Self { monitor: self.monitor.sibling(settings)? })
+        Some(Self { monitor: Box::new(self.monitor.sibling(settings)?) })
     }
 
     /// As bytes, for a disk or a device. `digest` stands for the configuration.
@@ -141,7 +146,7 @@ impl Model {
     /// [`SnapshotError::NoRoom`] if a learner has outgrown [`snapshot::MAX_BYTES`].
     pub fn save(&self, digest: u32) -> Result<Vec<u8>, SnapshotError> {
         let mut buffer = [0; snapshot::MAX_BYTES];
-        snapshot::save(&self.monitor, digest, &mut buffer).map(<[u8]>::to_vec)
+        snapshot::save(&*self.monitor, digest, &mut buffer).map(<[u8]>::to_vec)
     }
 
     /// From bytes that [`save`](Self::save) made under the same digest.
@@ -149,6 +154,6 @@ impl Model {
     /// # Errors
     /// Why the bytes are not taken.
     pub fn load(bytes: &[u8], digest: u32) -> Result<Self, SnapshotError> {
-        Ok(Self { monitor: snapshot::load(bytes, digest)? })
+        Ok(Self { monitor: Box::new(snapshot::load(bytes, digest)?) })
     }
 }

@@ -4,6 +4,7 @@
 mod keep;
 mod room;
 mod talk;
+mod together;
 
 pub(crate) use room::settings;
 
@@ -23,7 +24,8 @@ use crate::check::{Durability, Plan};
 use crate::clock::Clock;
 use crate::command::{State, Ticket};
 use crate::decode::{self, Readings, Refusal};
-use crate::device::{Device, Fate, Op, Outcome, When};
+use crate::device::{Device, Fate, Op, Outcome, Used, When};
+use crate::joint::{self, Cell, Row};
 use crate::ledger::{Count, Ledger};
 use crate::link::{Errand, Heard, Link, Task, Way};
 use crate::order::{Refused, Repair};
@@ -71,8 +73,9 @@ pub struct Score {
     pub channel: ChannelId,
     /// Time of the reading, milliseconds since 1970.
     pub time: Timestamp,
-    /// The reading.
-    pub value: f32,
+    /// The reading; none of several channels together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<f32>,
     /// Evidence of this moment.
     pub score: f32,
     /// Evidence that lasts as long as the anomaly.
@@ -104,6 +107,10 @@ pub struct Worker {
     holding: HashSet<(DeviceId, ChannelId)>,
     overload: Overload,
     readings: Readings,
+    /// What the last message brought to the rows of its device, and the rows that are complete by it, with their groups:
+    /// empty in between.
+    cells: Vec<Cell>,
+    rows: Vec<(usize, Row)>,
     /// Names of the streams and lines, by their place in the plan.
     sources: Vec<Name>,
     /// What changed channels since the last [`take_entries`](Self::take_entries), if a journal is kept.
@@ -154,6 +161,8 @@ impl Worker {
             holding: HashSet::new(),
             overload,
             readings: Readings::new(),
+            cells: Vec::new(),
+            rows: Vec::new(),
             refused: Vec::new(),
             failed: HashMap::new(),
             suspended: Vec::new(),
@@ -219,7 +228,11 @@ impl Worker {
                         (&route.device, reading.channel)
                     };
                     self.step(from(device), channel, reading.value, reading.time, None, findings);
+                    if reading.channel.is_empty() {
+                        self.judge_rows(from(device), findings);
+                    }
                 }
+                self.judge_rows(from(&route.device), findings);
             }
             Err(refusal) => self.ledger.refuse_message(&message.topic, &message.payload, &refusal),
         }
@@ -288,6 +301,7 @@ impl Worker {
                 self.go_on(from.device, findings);
             }
         }
+        self.judge_rows(from, findings);
         self.readings = readings;
     }
 
@@ -296,16 +310,20 @@ impl Worker {
         let known = self.devices.get_mut(&device.0)?;
         let position = known.position();
         let (device, channel) = known.channel_mut(channel)?;
-        let (round, held) = (self.round, channel.held());
+        let (round, held, members) = (self.round, channel.held(), channel.size());
         // A learner that panics must not take the others with it; what it leaves behind is not looked at any more.
         let Ok(outcome) = catch_unwind(AssertUnwindSafe(|| channel.apply(device, &op, round))) else {
             let names = (device.clone(), channel.name().clone());
             self.fail(names, &op, held);
             return Some(Outcome { fate: op.is_reading().then_some(Fate::Failed), ..Outcome::default() });
         };
+        let after = channel.size();
         if let (Some(entries), Some(source)) = (&mut self.entries, self.sources.get(position)) {
             let (device, step, source) = (device.0.clone(), channel.steps(), source.clone());
             entries.push(Entry { device, channel: channel.name().0.clone(), source, step, op });
+        }
+        if members != after {
+            self.note_growth(members, after);
         }
         Some(outcome)
     }
@@ -337,10 +355,17 @@ impl Worker {
                 overdue.push((device.clone(), channel.clone()));
             }
         }
-        for (device, channel) in overdue {
-            if let Some(outcome) = self.apply(&device, &channel.0, Op::Flush(now)) {
-                self.take(&device, &channel.0, outcome, false, findings);
+        // What the channels of a device held goes into its rows together.
+        overdue.sort_unstable();
+        for channels in overdue.chunk_by(|(a, _), (b, _)| a == b) {
+            for (device, channel) in channels {
+                if let Some(outcome) = self.apply(device, &channel.0, Op::Flush(now)) {
+                    self.take(device, &channel.0, outcome, false, findings);
+                }
             }
+            let Some((device, _)) = channels.first() else { continue };
+            let Some(position) = self.devices.get(&device.0).map(Device::position) else { continue };
+            self.judge_rows(Origin { position, device, received: now }, findings);
         }
     }
 
@@ -363,7 +388,9 @@ impl Worker {
         judged: Option<&Judged>,
         findings: &mut Vec<Finding>,
     ) {
-        let refused = self.admit(from, channel, judged.is_some());
+        // A name that groups have.
+        let reserved = joint::group(channel).map(|_| Count::Unwatched);
+        let refused = reserved.or_else(|| self.admit(from, channel, judged.is_some()));
         let count = refused.or_else(|| self.learn(from, channel, value, time, judged, findings));
         let Some(count) = count else { return };
         let before = self.ledger.add(count, 1);
@@ -466,8 +493,17 @@ impl Worker {
         }
         let taken = u64::from(matches!(outcome.fate, Some(Fate::Used | Fate::Held)));
         let used = outcome.used.len() as u64;
-        self.ledger.add(Count::Held, taken.wrapping_sub(used));
-        self.ledger.add(Count::Used, used);
+        if channel.members().is_some() {
+            self.ledger.add(Count::Rows, used);
+        } else {
+            self.ledger.add(Count::Held, taken.wrapping_sub(used));
+            self.ledger.add(Count::Used, used);
+        }
+        if let Some(seat) = channel.seat() {
+            let rings = channel.alert().is_some();
+            let cell = |used: &Used| Cell { seat, value: used.value, at: used.at, known: used.known, rings };
+            self.cells.extend(outcome.used.iter().map(cell));
+        }
         if let Some(every) = self.plan.publish.scores_every {
             let every = if self.overload.level() >= Level::ThinScores { every * THINNER } else { every };
             for used in &outcome.used {
@@ -476,7 +512,7 @@ impl Worker {
                         device: device.clone(),
                         channel: channel.name().clone(),
                         time: used.at,
-                        value: used.value,
+                        value: channel.members().is_none().then_some(used.value),
                         score: used.verdict.score,
                         level: used.verdict.level,
                         firing: channel.alert().is_some(),

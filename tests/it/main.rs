@@ -23,3 +23,4 @@ mod shutdown;
 mod status;
 mod supervised;
 mod time;
+mod together;

@@ -246,6 +246,8 @@ pub struct TaskPlan {
     pub warm_up: Option<u32>,
     /// Where a new channel starts from; from nothing if `None`.
     pub start_from: Option<StartFrom>,
+    /// The channels of a device are judged also together.
+    pub joint: bool,
 }
 
 impl TaskPlan {

@@ -53,6 +53,7 @@ pub(super) fn plan(tree: &mut Tree, env: &Env, folder: &FilePath, config: &Confi
             threshold: config.alert.threshold.map(|threshold| threshold.get()),
             warm_up: None,
             start_from: None,
+            joint: true,
         });
     }
     Some(Plan {
@@ -366,6 +367,7 @@ fn task(tree: &mut Tree, config: &Config, i: usize, task: &Task) -> TaskPlan {
         threshold: task.threshold.or(config.alert.threshold).map(|threshold| threshold.get()),
         warm_up: task.warm_up.map(|count| u32::try_from(count.get()).unwrap_or(u32::MAX)),
         start_from: task.start_from.as_deref().map(StartFrom::of),
+        joint: task.joint,
     }
 }
 

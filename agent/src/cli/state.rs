@@ -3,13 +3,13 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use brooklet_core::alarm::Settings;
 use serde::Serialize;
 
 use super::exit;
-use crate::device::ChannelSettings;
-use crate::model::Model;
+use crate::device::{Channel, ChannelSettings};
 use crate::reading::{ChannelId, DeviceId, Timestamp};
 use crate::store::{Store, StoreError};
 
@@ -30,7 +30,10 @@ struct Row<'a> {
     channel: &'a ChannelId,
     /// How many times it was changed, repeats and late readings included.
     steps: u64,
-    /// Readings that its model has learnt; none if this version cannot use it.
+    /// The channels that it judges together; empty for a single one.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    members: &'a [ChannelId],
+    /// Readings, or rows, that its model has learnt; none if this version cannot use it.
     readings: Option<u32>,
     /// Time of its last reading.
     last: Option<Timestamp>,
@@ -80,14 +83,16 @@ pub fn run(args: &StateArgs) -> ExitCode {
     let read = store.each(|device, channel, saved| {
         let model = format!("{:08x}", crc.checksum(&saved.snapshot));
         let firing = saved.alert.is_some();
-        let learnt = Model::load(&saved.snapshot, ChannelSettings::default().digest()).ok();
         // Of a budget of one alert.
-        let spent =
-            learnt.as_ref().map(|model| model.budget_used(&Settings { budget: 1.0, ..Settings::DEFAULT }));
+        let alarm = Settings { budget: 1.0, ..Settings::DEFAULT };
+        let one = ChannelSettings { alarm, ..ChannelSettings::default() };
+        let settings = Arc::new(if saved.members.is_empty() { one } else { one.of_group() });
+        let learnt = Channel::restore(channel.clone(), settings, saved.clone()).ok();
+        let spent = learnt.as_ref().map(Channel::budget_used);
         let (steps, last, alerts) = (saved.steps, saved.order.last(), saved.alerts);
         if args.json {
-            let readings = learnt.as_ref().map(|model| model.warm_up(&Settings::DEFAULT).0);
-            let row = Row { device, channel, steps, readings, last, alerts, spent, firing, model };
+            let (readings, members) = (learnt.as_ref().map(|learnt| learnt.warm_up().0), &saved.members);
+            let row = Row { device, channel, steps, members, readings, last, alerts, spent, firing, model };
             println!("{}", serde_json::to_string(&row).unwrap_or_default());
         } else {
             let firing = if firing { "firing" } else { "" };

@@ -108,7 +108,13 @@ fn table(report: &Report) -> String {
         "broker",
         &format!("receiving {}, publishing {}", yes(links.receiving), yes(links.publishing)),
     ));
-    lines.push(row("channels", &grouped(report.counts.get("channels"))));
+    let (channels, groups) = (report.counts.get("channels"), report.counts.get("joint_models"));
+    let together = match groups {
+        0 => String::new(),
+        1 => ", 1 group of them judged together too".to_owned(),
+        _ => format!(", {} groups of them judged together too", grouped(groups)),
+    };
+    lines.push(row("channels", &(grouped(channels) + &together)));
     for (what, missing) in [("messages", report.under_way.messages), ("readings", report.under_way.readings)]
     {
         let all = grouped(report.counts.get(what));

@@ -14,8 +14,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::alert::{Alert, Change};
-use crate::device::{Channel, ChannelSettings, Fate, Op, Outcome, When};
-use crate::joint::{self, Together, strongest};
+use crate::device::{Channel, ChannelSettings, Fate, Op, Outcome, Used, When};
+use crate::joint::{self, Cell, Rows};
 use crate::order::{Limits, Refused, Repair};
 use crate::reading::{ChannelId, DeviceId, Timestamp};
 use crate::report::Collector;
@@ -83,20 +83,79 @@ pub struct Run {
     /// The recording has times; without, the model gets none: the arrival of a file's rows says nothing.
     timed: bool,
     lanes: Vec<Lane>,
-    /// Its channels together, if there are several.
-    together: Option<Together>,
+    /// Its channels together.
+    together: Together,
     counts: Counts,
     level: f32,
     /// Looks on, if somebody wants a report.
     collector: Option<Collector>,
 }
 
+/// A channel, or a group of channels that are judged together.
 #[derive(Debug)]
 struct Lane {
     channel: Channel,
     level: f32,
     /// It learns and says nothing.
     muted: bool,
+    /// Its place in the rows.
+    seat: Option<usize>,
+}
+
+/// The channels of a device that are judged together; no group if there is but one.
+#[derive(Debug, Default)]
+struct Together {
+    rows: Rows,
+    groups: Vec<Lane>,
+    /// What the last row brought.
+    cells: Vec<Cell>,
+}
+
+impl Together {
+    fn new(device: &DeviceId, lanes: &mut [Lane]) -> Option<Self> {
+        let mut together = Self::default();
+        for lane in lanes.iter_mut().filter(|lane| lane.is_joint()) {
+            lane.seat = together.rows.seat(lane.channel.name());
+        }
+        for group in 0.. {
+            let members = together.rows.members(group);
+            // Judged as the first one is.
+            let first = lanes.iter().find(|lane| Some(lane.channel.name()) == members.first());
+            let (Some(first), true) = (first, members.len() > 1) else { break };
+            let settings = Arc::new(first.channel.settings().of_group());
+            let mut channel = Channel::new(joint::channel(group), settings)?;
+            channel.apply(device, &Op::Join(members.to_vec()), 0);
+            together.groups.push(Lane { channel, level: 0.0, muted: false, seat: None });
+        }
+        Some(together)
+    }
+
+    /// The evidence now, of the strangest group, in powers of ten.
+    fn level(&self) -> f32 {
+        self.groups.iter().map(|group| group.level).fold(0.0, f32::max)
+    }
+
+    /// Judges the rows that are complete; at the end of a recording all.
+    fn judge(
+        &mut self,
+        device: &DeviceId,
+        at_end: bool,
+        fired: &mut Option<f32>,
+        changes: &mut Vec<(Change, Box<Alert>)>,
+    ) {
+        let Self { rows, groups, cells } = self;
+        let mut judge = |group: usize, row| {
+            if let Some(lane) = groups.get_mut(group) {
+                let outcome = lane.channel.apply(device, &Op::Row(row), 0);
+                lane.judged(&outcome, fired);
+                changes.extend(outcome.changes());
+            }
+        };
+        rows.take(cells, &mut judge);
+        if at_end {
+            rows.finish(judge);
+        }
+    }
 }
 
 impl Lane {
@@ -108,22 +167,34 @@ impl Lane {
         &mut self,
         outcome: Outcome,
         counts: &mut Counts,
+        cells: &mut Vec<Cell>,
         fired: &mut Option<f32>,
         changes: &mut Vec<(Change, Box<Alert>)>,
     ) {
         counts.reordered += u64::from(outcome.repair == Some(Repair::Reordered));
-        for used in &outcome.used {
-            counts.used += 1;
-            if self.muted {
-                continue;
-            }
-            self.level = used.verdict.level;
-            if used.verdict.fired {
-                *fired = strongest(*fired, Some(used.verdict.score));
-            }
+        counts.used += outcome.used.len() as u64;
+        self.judged(&outcome, fired);
+        if let Some(seat) = self.seat {
+            let rings = self.rings();
+            let cell = |used: &Used| Cell { seat, value: used.value, at: used.at, known: used.known, rings };
+            cells.extend(outcome.used.iter().map(cell));
         }
         if !self.muted {
             changes.extend(outcome.changes());
+        }
+    }
+
+    fn is_joint(&self) -> bool {
+        let settings = self.channel.settings();
+        settings.joint && !settings.without.joint
+    }
+
+    fn judged(&mut self, outcome: &Outcome, fired: &mut Option<f32>) {
+        for Used { verdict, changes, .. } in outcome.used.iter().filter(|_| !self.muted) {
+            self.level = verdict.level;
+            if changes.iter().any(|(change, _)| *change == Change::Fired) {
+                *fired = Some(fired.map_or(verdict.score, |fired| fired.max(verdict.score)));
+            }
         }
     }
 }
@@ -158,16 +229,11 @@ impl Run {
             let settings = Arc::new(ChannelSettings { limits, ..ChannelSettings::clone(settings) });
             let muted = settings.without.channels;
             let channel = Channel::new(ChannelId(name.into()), settings)?;
-            Some(Lane { channel, level: 0.0, muted })
+            Some(Lane { channel, level: 0.0, muted, seat: None })
         };
-        let lanes = channels.iter().map(lane).collect::<Option<Vec<Lane>>>()?;
-        let names = lanes.iter().map(|lane| lane.channel.name().clone()).collect();
-        // Judged as the first one is.
-        let together = channels.first().filter(|(_, settings)| !settings.without.joint);
-        let together = together.and_then(|(_, settings)| {
-            Some(Together::new(names, settings.alarm)?.without(settings.without.joint_experts))
-        });
+        let mut lanes = channels.iter().map(lane).collect::<Option<Vec<Lane>>>()?;
         let device = DeviceId(device.into());
+        let together = Together::new(&device, &mut lanes)?;
         Some(Self { device, timed, lanes, together, counts: Counts::default(), level: 0.0, collector: None })
     }
 
@@ -175,7 +241,7 @@ impl Run {
     pub fn collect(&mut self, recordings: usize) {
         let names: Vec<String> = self.lanes.iter().map(|lane| lane.channel.name().to_string()).collect();
         let collector = self.collector.insert(Collector::new(&names, recordings));
-        if self.together.is_some() {
+        if !self.together.groups.is_empty() {
             collector.add_together(joint::CHANNEL);
         }
     }
@@ -207,8 +273,7 @@ impl Run {
     /// Alerts that are firing now.
     #[must_use]
     pub fn open(&self) -> usize {
-        let channels = self.lanes.iter().filter(|lane| lane.rings()).count();
-        channels + self.together.as_ref().map_or(0, Together::open)
+        self.lanes.iter().chain(&self.together.groups).filter(|lane| lane.rings()).count()
     }
 
     /// One row. What happens to alerts is appended to `changes`; nearly always nothing.
@@ -246,20 +311,16 @@ impl Run {
                 Some(Fate::Refused(_)) => self.counts.late += 1,
                 Some(Fate::NonFinite | Fate::Failed) => self.counts.missing += 1,
             }
-            lane.take(outcome, &mut self.counts, &mut fired, changes);
+            lane.take(outcome, &mut self.counts, &mut self.together.cells, &mut fired, changes);
         }
-        if let (Some(together), Some(when)) = (&mut self.together, when) {
-            let at = match when {
-                When::Own { at, .. } => (at, true),
-                When::Arrived(at) | When::Unknown(at) => (at, false),
-            };
-            let rings = |channel: usize| self.lanes.get(channel).is_some_and(Lane::rings);
-            let before = changes.len();
-            fired = strongest(fired, together.take(&self.device, row.values, at, rings, changes));
-            if let Some(collector) = &mut self.collector {
-                let changes = changes.get(before..).unwrap_or_default();
-                collector.together(self.lanes.len(), at.0, together.level(), changes);
-            }
+        let before = changes.len();
+        self.together.judge(&self.device, false, &mut fired, changes);
+        if let (Some(collector), Some(_), false) =
+            (&mut self.collector, when, self.together.groups.is_empty())
+        {
+            let changes = changes.get(before..).unwrap_or_default();
+            let at = row.time.unwrap_or(time_of_row(self.counts.rows));
+            collector.together(self.lanes.len(), at, self.together.level(), changes);
         }
         self.judgement(fired)
     }
@@ -273,27 +334,22 @@ impl Run {
                 collector.take(i, &outcome, None);
                 lane.channel.alert().into_iter().for_each(|alert| collector.still_firing(alert));
             }
-            lane.take(outcome, &mut self.counts, &mut fired, changes);
+            lane.take(outcome, &mut self.counts, &mut self.together.cells, &mut fired, changes);
         }
-        if let Some(together) = &mut self.together {
-            let rings = |channel: usize| self.lanes.get(channel).is_some_and(Lane::rings);
-            let before = changes.len();
-            fired = strongest(fired, together.finish(&self.device, &rings, changes));
-            if let Some(collector) = &mut self.collector {
-                let changes = changes.get(before..).unwrap_or_default();
-                collector.told(self.lanes.len(), changes);
-                together.alerts().for_each(|alert| collector.still_firing(alert));
-            }
+        let before = changes.len();
+        self.together.judge(&self.device, true, &mut fired, changes);
+        if let Some(collector) = &mut self.collector {
+            collector.told(self.lanes.len(), changes.get(before..).unwrap_or_default());
+            let open = self.together.groups.iter().filter_map(|group| group.channel.alert());
+            open.for_each(|alert| collector.still_firing(alert));
         }
         self.judgement(fired)
     }
 
     fn judgement(&mut self, fired: Option<f32>) -> Judgement {
-        self.level = match (self.lanes.as_slice(), &self.together) {
-            ([lane], _) => lane.level,
-            (lanes, together) => {
-                fuse(lanes.iter().map(|lane| lane.level), together.as_ref().map_or(0.0, Together::level))
-            }
+        self.level = match self.lanes.as_slice() {
+            [lane] => lane.level,
+            lanes => fuse(lanes.iter().map(|lane| lane.level), self.together.level()),
         };
         Judgement { fired, level: self.level }
     }

@@ -10,6 +10,7 @@ use super::*;
 use crate::alert::{Alert, Change};
 use crate::check;
 use crate::device::Saved;
+use crate::joint;
 use crate::reading::{RawMessage, Timestamp};
 use crate::router::{Job, Queues, Router, Stream};
 use crate::store::simulated::{Fault, Simulated};
@@ -17,7 +18,7 @@ use crate::worker::Finding;
 
 /// Seeds of the short form; `BROOKLET_SEEDS` asks for more.
 const SEEDS: u64 = 20;
-const DEVICES: usize = 5;
+const DEVICES: usize = 3;
 /// Messages, one of each device in turn.
 const MESSAGES: usize = 1500;
 /// Messages at once, at most.
@@ -31,13 +32,15 @@ fn plan(durability: &str) -> Arc<Plan> {
     let text = format!(
         "[gateway]\nname = 'gw'\ndurability = '{durability}'\n[mqtt]\nurl = 'mqtt://localhost'\n\
          [[stream]]\nname = 's'\ntopic = 'p/{{device}}'\npayload = 'json'\n\
+         [[task]]\nname = 'alone'\nchannels = ['alone']\nwarm_up = 20\nthreshold = 1.0\njoint = false\n\
          [[task]]\nname = 't'\nwarm_up = 20\nthreshold = 1.0\n"
     );
     std::fs::write(&file, text).unwrap();
     Arc::new(check::load_with(&file, []).unwrap())
 }
 
-/// One message of the stream: quiet, with bursts, each device's at another time.
+/// One message of the stream: one channel with bursts, each device's at another time, and two others that go together, but
+/// for a while.
 fn message(i: usize) -> RawMessage {
     let (device, n) = (i % DEVICES, i / DEVICES);
     let noise = (Rng::new(i as u64).uniform() * 10.0).round();
@@ -49,11 +52,13 @@ fn message(i: usize) -> RawMessage {
     } else {
         20.0
     } + noise;
+    let apart = (400 + device * 9..450 + device * 9).contains(&n);
+    let (a, b) = (noise, if apart { 10.0 - noise } else { noise });
     // Those of one device change places.
     let time = 1_700_000_000 + 20 * if device == 0 { n ^ 1 } else { n };
     RawMessage {
         topic: format!("p/d{device}"),
-        payload: format!(r#"{{"ts":{time},"a":{value},"b":{}}}"#, noise / 2.0).into_bytes(),
+        payload: format!(r#"{{"ts":{time},"alone":{value},"a":{a},"b":{b}}}"#).into_bytes(),
         received: Timestamp((1_700_000_000 + n as i64 * 20) * 1000),
         retained: false,
         ack: None,
@@ -254,8 +259,11 @@ fn undisturbed(plan: &Arc<Plan>) -> (Result, u64) {
     let result = run(&disk, plan, 0, std::iter::empty());
     disk.power_on(None);
     live(&disk, plan, &mut Rng::new(0), &mut World::new(MESSAGES));
-    assert_eq!(result.channels.len(), 2 * DEVICES);
+    assert_eq!(result.channels.len(), 4 * DEVICES, "three channels, and two together");
     assert!(result.told.len() > 2 * DEVICES, "{}", result.told.len());
+    let together = result.channels.iter().filter(|((_, channel), _)| channel == joint::CHANNEL);
+    let rang: Vec<u64> = together.map(|(_, group)| group.alerts).collect();
+    assert!(rang.iter().all(|alerts| *alerts > 0), "for both together: {rang:?}");
     (result, disk.operations())
 }
 

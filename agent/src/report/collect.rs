@@ -352,7 +352,7 @@ impl Collector {
     /// What came of a row's reading of this channel, and, if it was looked up, where the reading of this time was expected.
     pub fn take(&mut self, lane: usize, outcome: &Outcome, expected: Option<(Timestamp, Because)>) {
         for used in &outcome.used {
-            let Used { value, verdict, at, changes } = used;
+            let Used { value, verdict, at, changes, .. } = used;
             let because = expected.filter(|(time, _)| time == at).map(|(_, because)| because);
             let band = because.as_ref().and_then(Band::new);
             let point =

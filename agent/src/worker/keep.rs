@@ -7,6 +7,7 @@ use tracing::{error, warn};
 use super::{Finding, Origin, Worker};
 use crate::alert::Change;
 use crate::device::Op;
+use crate::joint;
 use crate::ledger::Count;
 use crate::reading::{ChannelId, DeviceId, Timestamp};
 use crate::store::journal::Entry;
@@ -23,11 +24,13 @@ impl Worker {
     /// many readings waited before.
     pub(super) fn fail(&mut self, names: (DeviceId, ChannelId), op: &Op, held: usize) {
         let (device, channel) = &names;
-        if let Some(known) = self.devices.get_mut(&device.0) {
-            known.remove(&channel.0);
+        let known = self.devices.get_mut(&device.0).and_then(|known| known.remove(&channel.0));
+        if let Some(group) = known.filter(|known| known.members().is_some()) {
+            self.close_group(group.size());
+        } else {
+            self.ledger.add(Count::Channels, 1u64.wrapping_neg());
         }
         let held = held as u64;
-        self.ledger.add(Count::Channels, 1u64.wrapping_neg());
         self.ledger.add(Count::Held, held.wrapping_neg());
         self.ledger.add(Count::Failed, held);
         self.holding.remove(&names);
@@ -83,7 +86,11 @@ impl Worker {
         let device = DeviceId(device);
         let position = self.sources.iter().position(|name| *name == source);
         let from = position.map(|position| Origin { position, device: &device, received: now });
-        if from.is_none_or(|from| self.make_sure(from, &channel).is_err()) {
+        let is_open = from.is_some_and(|from| match joint::group(&channel) {
+            Some(_) => self.open_for_replay(from, &channel, &op),
+            None => self.make_sure(from, &channel).is_ok(),
+        });
+        if !is_open {
             self.ledger.add(Count::NotReplayed, 1);
             return;
         }
@@ -98,11 +105,12 @@ impl Worker {
             channel.skip_to(step);
         }
         self.ledger.add(Count::Replayed, 1);
-        let (round, before) = (self.round, channel.held());
+        let (round, before, members) = (self.round, channel.held(), channel.size());
         let Ok(outcome) = catch_unwind(AssertUnwindSafe(|| channel.apply(device, &op, round))) else {
             let names = (device.clone(), channel.name().clone());
             return self.fail(names, &op, before);
         };
+        let after = channel.size();
         // What its checkpoint held was counted when it was restored: so is what is held now.
         let more = (channel.held() as u64).wrapping_sub(before as u64);
         self.ledger.add(Count::Readings, more);
@@ -111,6 +119,9 @@ impl Worker {
             self.holding.insert((device.clone(), channel.name().clone()));
         } else if !self.holding.is_empty() {
             self.holding.remove(&(device.clone(), channel.name().clone()));
+        }
+        if members != after {
+            self.note_growth(members, after);
         }
         findings.extend(outcome.changes().map(|(change, alert)| Finding::Alert(change, alert)));
     }

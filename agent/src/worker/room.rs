@@ -27,13 +27,17 @@ impl Worker {
             return Ok(false);
         }
         // Nothing is remembered of what is not taken: names are free to invent for whoever sends them.
+        let name = channel;
         let channel = self.open(from, channel)?;
-        let is_new = channel.steps() == 0;
+        let (is_new, is_joint) = (channel.steps() == 0, channel.settings().joint);
         let device = from.device.clone();
         let device =
             self.devices.entry(device.0.clone()).or_insert_with(|| Device::new(device, from.position));
         device.insert(channel);
         device.bucket.heard.get_or_insert(from.received);
+        if is_joint {
+            self.seat(from, name);
+        }
         Ok(is_new)
     }
 
@@ -80,20 +84,28 @@ impl Worker {
         self.next_look = Some(Timestamp(now.0.saturating_add(millis(LOOK))));
         let silent_since = now.0.saturating_sub(millis(self.plan.gateway.evict_after));
         self.links.retain(|_, link| link.is_busy() || link.heard_at.0 > silent_since);
-        let mut evicted = 0;
+        let (mut evicted, mut groups) = (0, Vec::new());
         let kept_since = self.kept_since;
         self.devices.retain(|_, device| {
             let is_silent = device.bucket.heard.is_some_and(|heard| heard.0 <= silent_since);
             let (_, mut channels) = device.channels_mut();
-            let mut count = 0;
+            let (mut count, before) = (0, groups.len());
             let may_go = |channel: &mut Channel| {
-                count += 1;
+                match channel.members() {
+                    Some(members) => groups.push(members.len()),
+                    None => count += 1,
+                }
                 channel.alert().is_none() && channel.held() == 0 && !channel.changed_since(kept_since)
             };
             let keep = !is_silent || !channels.all(may_go);
-            evicted += if keep { 0 } else { count };
+            if keep {
+                groups.truncate(before);
+            } else {
+                evicted += count;
+            }
             keep
         });
+        groups.into_iter().for_each(|members| self.close_group(members));
         self.ledger.add(Count::Channels, 0u64.wrapping_sub(evicted));
         self.ledger.add(Count::Evicted, evicted);
         if evicted > 0 {
@@ -200,6 +212,7 @@ pub(crate) fn settings(plan: &Plan, position: usize, channel: &str) -> Option<Ch
             max_past: plan.gateway.max_past.map(millis),
             max_future: millis(plan.gateway.max_future),
         },
+        joint: task.joint,
         ..ChannelSettings::default()
     })
 }

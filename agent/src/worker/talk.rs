@@ -8,6 +8,7 @@ use crate::alert::Alert;
 use crate::command::{Action, Command, State};
 use crate::decode;
 use crate::device::{ChannelSettings, Op};
+use crate::joint;
 use crate::ledger::Count;
 use crate::link::{Errand, Link, Task, Way};
 use crate::model::Model;
@@ -72,6 +73,9 @@ impl Worker {
     pub(super) fn go_on(&mut self, device: &DeviceId, findings: &mut Vec<Finding>) {
         while let Some(errand) = self.links.get_mut(&device.0).and_then(Link::next) {
             let model = match &errand.task {
+                Task::Send(channel) if joint::group(channel).is_some() => {
+                    Err("the model of several channels together stays at the gateway".to_owned())
+                }
                 Task::Send(channel) => self.snapshot(device, channel),
                 Task::Ask(_) | Task::Fetch(_) => Ok(Vec::new()),
             };
@@ -113,7 +117,7 @@ impl Worker {
         let Some(known) = self.devices.get_mut(&device.0) else { return };
         let (_, channels) = known.channels_mut();
         let mut over = Vec::new();
-        for channel in channels {
+        for channel in channels.filter(|channel| channel.members().is_none()) {
             let name = &channel.name().0;
             let of = |label: &str| *decode::device::channel(label) == **name;
             let (device_rests, own_rests) = match command {

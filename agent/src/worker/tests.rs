@@ -3,10 +3,12 @@ use std::time::Instant;
 use brooklet_core::frame;
 use brooklet_core::message::{Done, Reading, Request};
 use brooklet_core::monitor::Verdict;
+use brooklet_core::rng::Rng;
 
 use super::*;
 use crate::check;
 use crate::check::ClockTrust;
+use crate::joint::Group;
 use crate::ledger::Gauge;
 use crate::store::Call;
 
@@ -135,6 +137,7 @@ fn read(worker: &mut Worker, device: &str, second: i64) -> Vec<Finding> {
     worker.ledger.add(Count::Readings, 1);
     let from = Origin { position: 0, device: &device, received: at };
     worker.step(from, "t", second as f32, Some(at), None, &mut findings);
+    worker.judge_rows(from, &mut findings);
     assert_eq!(worker.ledger.totals().missing().readings, 0);
     findings
 }
@@ -235,4 +238,115 @@ fn under_pressure_learning_rests_then_new_channels_and_alerts_never() {
     assert_eq!(ledger.get(Count::Used), 5);
     observe(&mut worker, &[40, 50, 51, 61, 62, 72], 0.0);
     assert_eq!((gauges(&ledger), worker.is_degraded()), ([0, 0, 0], false));
+}
+
+/// The channels of `device` at a second, in one message: all follow one state, and something is added to the second.
+fn row(worker: &mut Worker, device: &str, second: i64) -> Vec<Finding> {
+    rows(worker, device, &mut Rng::new(1), second, 0.0, false)
+}
+
+fn rows(
+    worker: &mut Worker,
+    device: &str,
+    rng: &mut Rng,
+    second: i64,
+    wrong: f32,
+    one_by_one: bool,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let (device, state) = (DeviceId(device.into()), rng.normal());
+    for channel in 0..3 {
+        let at = Timestamp(1_800_000_000_000 + second * 1000 + 100 * channel);
+        let value = state + 0.1 * rng.normal() + if channel == 1 { wrong } else { 0.0 };
+        worker.ledger.add(Count::Readings, 1);
+        let from = Origin { position: 0, device: &device, received: at };
+        worker.step(from, &format!("c{channel}"), value, Some(at), None, &mut findings);
+        if one_by_one || channel == 2 {
+            worker.judge_rows(from, &mut findings);
+        }
+    }
+    assert_eq!(worker.ledger.totals().missing().readings, 0);
+    findings
+}
+
+fn joint_counts(ledger: &Ledger) -> [u64; 4] {
+    [Count::Rows, Count::RowsOverCap, Count::JointModels, Count::JointBytes].map(|count| ledger.get(count))
+}
+
+#[test]
+fn channels_that_come_one_by_one_are_judged_together() {
+    let (mut worker, ledger) = worker(&[]);
+    let (mut found, mut rng) = (Vec::new(), Rng::new(1));
+    for second in 0..900 {
+        let wrong = if second >= 700 { 1.5 } else { 0.0 };
+        found.extend(rows(&mut worker, "pump", &mut rng, second, wrong, true));
+        read(&mut worker, "alone", second);
+    }
+    let alerts = found.iter().filter_map(|finding| match finding {
+        Finding::Alert(Change::Fired, alert) if *alert.channel.0 == *joint::CHANNEL => {
+            Some((alert.started_at.0 - 1_800_000_000_000) / 1000)
+        }
+        _ => None,
+    });
+    let alerts: Vec<_> = alerts.collect();
+    assert!(alerts.iter().any(|second| (700..710).contains(second)), "{alerts:?}");
+    let bytes = Group::bytes(3) as u64;
+    assert_eq!(joint_counts(&ledger), [900, 0, 1, bytes], "none for the one alone");
+    assert_eq!(ledger.get(Count::Channels), 4);
+    let told = worker.told(&found);
+    let told = told.iter().find(|told| *told.channel.0 == *joint::CHANNEL);
+    assert_eq!(told.map(|told| told.saved.members.len()), Some(3));
+    // Nobody else has its name.
+    let device = DeviceId("pump".into());
+    let from = Origin { position: 0, device: &device, received: Timestamp(0) };
+    worker.step(from, "_joint", 1.0, None, None, &mut Vec::new());
+    assert_eq!(ledger.get(Count::Unwatched), 1);
+}
+
+#[test]
+fn groups_go_with_their_devices_and_take_no_more_than_their_channels_bring() {
+    let settings =
+        [("BROOKLET_GATEWAY__MAX_CHANNELS", "6"), ("BROOKLET_GATEWAY__EVICT_AFTER_SECONDS", "1000")];
+    let (mut worker, ledger) = worker(&settings);
+    row(&mut worker, "silent", 0);
+    row(&mut worker, "alive", 0);
+    let bytes = Group::bytes(3) as u64;
+    assert_eq!(joint_counts(&ledger), [2, 0, 2, 2 * bytes]);
+    worker.begin_round(Call { round: 3, since: [1, 1] });
+    row(&mut worker, "alive", 2000);
+    row(&mut worker, "new", 2001);
+    assert_eq!(ledger.get(Count::Evicted), 3);
+    assert_eq!(joint_counts(&ledger), [4, 0, 2, 2 * bytes]);
+    // As if others had taken all of it.
+    ledger.add(Count::JointBytes, 6 * crate::device::Channel::SHARE as u64 - 2 * bytes);
+    worker.begin_round(Call { round: 5, since: [4, 4] });
+    row(&mut worker, "new", 4001);
+    row(&mut worker, "more", 4002);
+    let [rows, over_cap, ..] = joint_counts(&ledger);
+    assert_eq!((rows, over_cap), (6, 0), "that of the silent one is free again");
+    ledger.add(Count::JointBytes, bytes);
+    worker.begin_round(Call { round: 7, since: [6, 6] });
+    row(&mut worker, "more", 6001);
+    row(&mut worker, "too many", 6002);
+    let [rows, over_cap, ..] = joint_counts(&ledger);
+    assert_eq!((rows, over_cap), (7, 1));
+}
+
+#[test]
+fn a_group_whose_learner_is_gone_rests_or_begins_with_all_its_channels() {
+    let (mut worker, ledger) = worker(&[]);
+    row(&mut worker, "pump", 0);
+    let names = (DeviceId("pump".into()), joint::channel(0));
+    let op = Op::Flush(Timestamp(0));
+    worker.fail(names.clone(), &op, 0);
+    row(&mut worker, "pump", 1);
+    assert_eq!((ledger.get(Count::RowsFailed), joint_counts(&ledger)), (1, [1, 0, 0, 0]));
+    worker.resume(&mut Vec::new());
+    row(&mut worker, "pump", 2);
+    assert_eq!(joint_counts(&ledger), [2, 0, 1, Group::bytes(3) as u64]);
+    worker.fail(names.clone(), &op, 0);
+    worker.fail(names, &op, 0);
+    worker.resume(&mut Vec::new());
+    row(&mut worker, "pump", 3);
+    assert_eq!((ledger.get(Count::RowsFailed), ledger.get(Count::Rows)), (2, 2));
 }
