@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 const CHANNELS: usize = 4;
 const ROWS: usize = 1000;
-/// When the second channel does not do what the others do. No channel shows that by itself.
+/// When the second channel does the opposite of what the others do. No channel shows that by itself.
 const FAULT: Range<usize> = 700..800;
 /// Where an agent is killed: in the middle of it.
 const KILL: usize = 750;
@@ -28,8 +28,8 @@ fn rows() -> Vec<[String; CHANNELS]> {
     let row = |i: usize| {
         let state = rng.normal();
         std::array::from_fn(|channel| {
-            let wrong = if channel == 1 && FAULT.contains(&i) { 1.5 } else { 0.0 };
-            format!("{:.4}", 10.0 * channel as f32 + state + 0.1 * rng.normal() + wrong)
+            let state = if channel == 1 && FAULT.contains(&i) { -state } else { state };
+            format!("{:.4}", 10.0 * channel as f32 + state + 0.1 * rng.normal())
         })
     };
     (0..ROWS).map(row).collect()
@@ -81,7 +81,10 @@ fn live_rows_ring_as_replayed_ones_do_over_a_crash_and_one_by_one() {
     let expected = replayed(&folder);
     let begun: Vec<&Alert> = expected.iter().filter(|alert| alert.state == State::Firing).collect();
     let first = begun.first().expect("an alert");
-    assert_eq!(first.started_at.0, 1000 * signal::time(FAULT.start));
+    assert!(
+        (FAULT.start..FAULT.start + 10).any(|i| first.started_at.0 == 1000 * signal::time(i)),
+        "{first:?}"
+    );
 
     let mut models = Vec::new();
     for (one_by_one, crash) in [(false, false), (false, true), (true, false)] {
