@@ -193,6 +193,25 @@ def ablation_section(brooklet, sets, ours):
     yield from table(["", *(which["title"].replace("Made-up p", "P") for which in there), "found", "false a day"], rows)
 
 
+def choice_section(brooklet, sets):
+    yield "## What the joint detector was chosen over"
+    yield ""
+    yield "VUS-PR of the core's other learners of several channels on the same recordings, `cargo run --release -p brooklet-core"
+    yield "--example joint_others`: each as it is / held to learn little of what it finds strange and averaged over ten rows, as the"
+    yield "joint detector does. That one alone, without what the channels say, is `brooklet eval FILES .. --without channels`."
+    yield ""
+    there = [which for which in sets if which["buffer"] is not None and not which["missing"]]
+    columns = []
+    for which in there:
+        folder = os.path.join(brooklet.work, "others", which["name"])
+        report = brooklet.judge(which, "--without", "channels", "--results", folder)
+        columns.append((report["total"]["vus_pr"], {other["name"]: other["scores"]["vus_pr"] for other in report["others"]}))
+    rows = [["**joint**", *(figure(joint) for joint, _ in columns)]]
+    plain = sorted(name for name in columns[0][1] if not name.endswith(", held")) if columns else []
+    rows += [[name, *(f"{figure(of[name])} / {figure(of[name + ', held'])}" for _, of in columns)] for name in plain]
+    yield from table(["", *(which["title"].replace("Made-up p", "P") for which in there)], rows)
+
+
 def costs_section(costs):
     ours, peers = costs["ours"], costs["peers"]
     kind = lambda kind: {line["name"]: line for line in ours if line["kind"] == kind}
@@ -262,6 +281,7 @@ def main():
         *sets_section(brooklet, sets, bars),
         *unlabelled_section(brooklet, sets),
         *ablation_section(brooklet, sets, costs["ours"]),
+        *choice_section(brooklet, sets),
         *costs_section(costs),
     ]
     here = os.path.dirname(os.path.abspath(__file__))
