@@ -813,6 +813,12 @@ impl Device {
         self.channels.get(name).map(Box::as_ref)
     }
 
+    /// Whether a channel, or the group that it is judged in, has an open alert.
+    pub(crate) fn rings(&self, channel: &Channel) -> bool {
+        let group = channel.seat.and_then(|seat| self.channel(&joint::channel(seat / joint::MOST).0));
+        channel.alert().or(group.and_then(Channel::alert)).is_some()
+    }
+
     /// The same, to be changed, and the device's name.
     pub fn channel_mut(&mut self, name: &str) -> Option<(&DeviceId, &mut Channel)> {
         Some((&self.id, self.channels.get_mut(name)?.as_mut()))

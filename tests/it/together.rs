@@ -87,7 +87,7 @@ fn live_rows_ring_as_replayed_ones_do_over_a_crash_and_one_by_one() {
     );
 
     let mut models = Vec::new();
-    for (one_by_one, crash) in [(false, false), (false, true), (true, false)] {
+    for (one_by_one, crash) in [(false, false), (false, true), (true, false), (true, true)] {
         let (broker, state) = (Broker::start(), TempDir::new().unwrap());
         let command = || {
             let mut command = agent::watching(&broker, "plant/#", state.path());
@@ -113,21 +113,24 @@ fn live_rows_ring_as_replayed_ones_do_over_a_crash_and_one_by_one() {
             (first.score, first.value, first.budget_used)
         );
         let end = expected.iter().find(|alert| alert.id == first.id && alert.state == State::Resolved);
-        assert_eq!(Some(resolved.ended_at), end.map(|alert| alert.ended_at));
-        let rows = watcher.wait_counts(|counts| counts.get("rows_used") > 0 && counts.is_complete());
-        assert_eq!(rows.get("joint_models"), 1);
-        if !crash {
-            watcher.wait_used((ROWS * CHANNELS) as u64);
+        if !(one_by_one && crash) {
+            assert_eq!(Some(resolved.ended_at), end.map(|alert| alert.ended_at));
         }
-        // What waits at the broker is taken first.
-        watcher.wait_counts(|counts| counts.is_complete());
+        // A name that no channel may have, after all others of its device: whatever waits at the broker is taken first.
+        sensors.publish("plant/press", r#"{"_joint":1}"#);
+        let counts =
+            watcher.wait_counts(|counts| counts.get("readings_unwatched") == 1 && counts.is_complete());
+        assert_eq!(counts.get("joint_models"), 1);
         let totals = agent::stop(&mut agent);
         if !crash {
             assert_eq!(totals["rows_used"], ROWS, "{totals}");
+            assert_eq!(totals["readings_used"], ROWS * CHANNELS, "{totals}");
         }
         models.push(stored(&state));
     }
-    let [straight, crashed, one_by_one] = <[Saved; 3]>::try_from(models).unwrap();
+    // With a message a channel a crash may cost some of the cells of one row.
+    let [straight, crashed, one_by_one, both] = <[Saved; 4]>::try_from(models).unwrap();
+    assert!(both.steps.abs_diff(straight.steps) < 10, "{} {}", both.steps, straight.steps);
     assert_eq!(straight.alerts, begun.len() as u64);
     assert!(straight.snapshot == crashed.snapshot, "the models differ");
     assert_eq!((&straight, &straight), (&crashed, &one_by_one));

@@ -93,6 +93,7 @@ learn = "anomaly"
 channels = ["temp*"]
 threshold = 4.5
 warm_up = 200
+joint = false
 
 [[task]]
 name = "all"
@@ -153,6 +154,7 @@ fn a_full_configuration_becomes_a_plan() {
     assert!(health.covers(0, "temperature") && !health.covers(0, "vibration") && !health.covers(1, "temp"));
     assert_eq!((all.streams.as_slice(), all.threshold, all.warm_up), (&[0, 1][..], Some(7.0), None));
     assert!(all.covers(1, "x"));
+    assert_eq!((health.joint, all.joint), (false, true));
 }
 
 #[test]

@@ -10,6 +10,7 @@ use super::keep::MOST_PANICS;
 use super::{Origin, Worker, millis};
 use crate::check::Plan;
 use crate::device::{Channel, ChannelSettings, Device, Saved};
+use crate::joint;
 use crate::ledger::Count;
 use crate::order::Limits;
 use crate::overload::Level;
@@ -163,9 +164,9 @@ impl Worker {
         let (level, rate) = (self.overload.level(), self.plan.gateway.device_rate);
         let new = (level >= Level::RefuseNew).then_some(Count::Deferred);
         let Some(device) = self.devices.get_mut(&from.device.0) else { return new };
-        let Some((_, known)) = device.channel_mut(channel) else { return new };
+        let Some(known) = device.channel(channel) else { return new };
         // A device that judges by itself costs little.
-        if level >= Level::SkipLearning && !is_judged && known.alert().is_none() {
+        if level >= Level::SkipLearning && !is_judged && !device.rings(known) {
             device.bucket.heard = Some(from.received);
             return Some(Count::Skipped);
         }
@@ -194,7 +195,9 @@ impl Worker {
 
 /// What the first task that covers a channel says about it.
 pub(crate) fn settings(plan: &Plan, position: usize, channel: &str) -> Option<ChannelSettings> {
-    let task = plan.tasks.iter().find(|task| task.covers(position, channel))?;
+    // The name of a group is no channel's.
+    let tasks = if joint::group(channel).is_some() { &[] } else { plan.tasks.as_slice() };
+    let task = tasks.iter().find(|task| task.covers(position, channel))?;
     let mut configured =
         plan.streams.get(position).into_iter().flat_map(|stream| stream.channels.iter().flatten());
     let alarm = Settings {

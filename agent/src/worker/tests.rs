@@ -350,3 +350,65 @@ fn a_group_whose_learner_is_gone_rests_or_begins_with_all_its_channels() {
     row(&mut worker, "pump", 3);
     assert_eq!((ledger.get(Count::RowsFailed), ledger.get(Count::Rows)), (2, 2));
 }
+
+/// `cargo test --release -p brooklet --lib -- --ignored --nocapture time_of_judging`
+#[test]
+#[ignore = "a measurement"]
+fn time_of_judging_channels_together() {
+    let payload = |i: usize| {
+        let mut rng = Rng::new(i as u64);
+        let state = rng.normal();
+        let cell = |channel| format!(r#""c{channel}":{:.3}"#, state + 0.1 * rng.normal());
+        let cells: Vec<String> = (0..8).map(cell).collect();
+        format!(r#"{{"ts":{},{}}}"#, 1_700_000_000 + i, cells.join(",")).into_bytes()
+    };
+    let payloads: Vec<Vec<u8>> = (0..50_000).map(payload).collect();
+    let (mut best, mut journal) = ([f64::INFINITY; 2], [[0; 2]; 2]);
+    for round in 0..10 {
+        let joint = round % 2 == 0;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("brooklet.toml");
+        let text = format!(
+            "[gateway]\ndurability = 'journal'\nmax_past_seconds = 0\n[mqtt]\nurl = 'mqtt://localhost'\n\
+             [[stream]]\nname = 's'\ntopic = 'p/{{device}}'\n[[task]]\nname = 't'\njoint = {joint}\n"
+        );
+        std::fs::write(&file, text).unwrap();
+        let plan = Arc::new(check::load_with(&file, []).unwrap());
+        let ledger = Arc::new(Ledger::default());
+        let (queue, mut jobs) = tokio::sync::mpsc::channel(1);
+        let queues = crate::router::Queues::new(vec![queue]);
+        let streams = crate::router::Stream::all(&plan);
+        let mut router = crate::router::Router::new(streams, queues, "c".to_owned(), 100, ledger.clone());
+        let mut worker = Worker::new(plan, ledger.clone(), Arc::default(), Arc::default());
+        let (start, mut findings) = (Instant::now(), Vec::new());
+        for (i, payload) in payloads.iter().enumerate() {
+            let message = RawMessage {
+                topic: "p/d".to_owned(),
+                payload: payload.clone(),
+                received: Timestamp((1_700_000_000 + i as i64) * 1000),
+                retained: false,
+                ack: None,
+                room: None,
+            };
+            router.deliver(message, false);
+            worker.handle(&jobs.try_recv().unwrap(), &mut findings);
+            if worker.has_many_entries() {
+                drop(worker.take_entries());
+            }
+        }
+        let took = start.elapsed().as_secs_f64() * 1e9 / (8.0 * payloads.len() as f64);
+        assert_eq!(ledger.get(Count::Used), 8 * payloads.len() as u64);
+        assert_eq!(ledger.get(Count::Rows), if joint { payloads.len() as u64 } else { 0 });
+        best[round % 2] = best[round % 2].min(took);
+        let written =
+            |entry: Entry| (matches!(entry.op, Op::Row(_)), postcard::to_allocvec(&entry.op).unwrap().len());
+        let (of_rows, of_readings): (Vec<_>, Vec<_>) =
+            worker.take_entries().into_iter().map(written).partition(|(is_row, _)| *is_row);
+        let mean =
+            |all: &[(bool, usize)]| all.iter().map(|(_, bytes)| bytes).sum::<usize>() / all.len().max(1);
+        journal[round % 2] = [mean(&of_readings), mean(&of_rows)];
+    }
+    let [[reading, row], _] = journal;
+    eprintln!("journal: {reading} bytes a reading, {row} a row of eight");
+    eprintln!("{:.0} ns a reading of 8 channels, {:.0} ns judged together too", best[1], best[0]);
+}
