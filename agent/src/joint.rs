@@ -82,7 +82,7 @@ impl Row {
 
 /// Brings the readings of a device's channels together into rows.
 ///
-/// A row is complete when each channel of the group has a cell in it, or when one of them comes again: so it does not matter
+/// A row is complete when each channel that is not silent has a cell in it, or when one comes again: so it does not matter
 /// whether channels come in one message or in many, a few seconds apart or not at all for a while. Where a device sends all
 /// of them and then rests, rows are to begin after the rest: that is found out when the longest pause is within rows.
 /// Not kept over a restart, which costs the cells of a row that was not complete.
@@ -93,6 +93,8 @@ pub struct Rows {
     begun: Vec<Begun>,
 }
 
+/// A channel that was in none of the last rows, so many or twice that, is silent.
+const SILENT: u8 = 10;
 /// So many rows with the same longest pause, twice that before the row, are no accident.
 const ASTRAY: u8 = 3;
 
@@ -113,6 +115,9 @@ struct Begun {
     is_new: bool,
     ended: Option<Timestamp>,
     astray: (u64, u8),
+    /// Who was in the rows of late, and in as many before those; how many these are.
+    heard: [Option<u64>; 2],
+    rows: u8,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -149,6 +154,14 @@ impl Begun {
         (self.at, self.known) = (cell.at, cell.known);
     }
 
+    /// Whether each channel that is not silent is there; at the beginning none is.
+    fn is_complete(&self, members: usize) -> bool {
+        let all = u64::MAX >> (MOST - members.clamp(1, MOST));
+        let [late, before] = self.heard;
+        let awaited = before.map_or(all, |before| before | late.unwrap_or(0));
+        self.present & awaited == awaited
+    }
+
     /// The row as it is now. If it goes over a rest of the device, only what was before that.
     fn complete(&mut self) -> Row {
         let Pause { millis, after, at } = self.pause;
@@ -173,6 +186,11 @@ impl Begun {
         let values = places.map(|(_, value)| *value).collect();
         self.present &= !present;
         self.ended = Some(at);
+        self.heard[0] = Some(self.heard[0].unwrap_or(0) | present);
+        self.rows += 1;
+        if self.rows == SILENT {
+            (self.heard, self.rows) = ([None, self.heard[0]], 0);
+        }
         Row { at, known: self.known, present, values, ringing: self.ringing }
     }
 }
@@ -214,7 +232,7 @@ impl Rows {
     /// group.
     pub fn take(&mut self, cells: &mut Vec<Cell>, mut complete: impl FnMut(usize, Row)) {
         cells.sort_by_key(|cell| cell.at);
-        for cell in cells.iter() {
+        for (i, cell) in cells.iter().enumerate() {
             let (group, place) = (cell.seat / MOST, cell.seat % MOST);
             let members = self.members(group).len();
             let Some(begun) = self.begun.get_mut(group) else { continue };
@@ -225,9 +243,11 @@ impl Rows {
                 complete(group, begun.complete());
             }
             begun.put(place, cell);
-            // Those that come one by one are not all known in the first row.
-            let all = members > 1 && begun.present.count_ones() as usize == members;
-            if all && (!begun.is_new || members <= cells.len()) {
+            // What has the same time stays together; those that come one by one are not all known in the first row.
+            let goes_on =
+                cells.get(i + 1).is_some_and(|next| next.at == cell.at && next.seat / MOST == group);
+            let may_be = members > 1 && !goes_on && (!begun.is_new || members <= cells.len());
+            if may_be && begun.is_complete(members) {
                 complete(group, begun.complete());
             }
         }
@@ -561,6 +581,28 @@ mod tests {
         let ends: Vec<i64> = found.iter().map(|(at, _)| *at).collect();
         assert_eq!(ends, [1100, 2100, 3100, 3200, 4200, 5200, 6200, 7200, 8200, 9200]);
         assert_eq!((found[3].1, found[4].1), (0b100, 0b111));
+    }
+
+    #[test]
+    fn a_channel_that_is_silent_is_not_waited_for() {
+        let mut rows = seated(&names(3));
+        let mut row = |second: i64, seats: &[usize]| {
+            let at = Timestamp(1000 * second);
+            let cell = |&seat: &usize| Cell { seat, value: 1.0, at, known: true, rings: false };
+            let (mut cells, mut found) = (seats.iter().map(cell).collect(), Vec::new());
+            rows.take(&mut cells, |_, row| found.push((row.at().0 / 1000, row.present)));
+            found
+        };
+        assert_eq!(row(0, &[0, 1, 2]), [(0, 0b111)]);
+        assert_eq!(row(1, &[0, 1]), []);
+        for second in 2..20 {
+            assert_eq!(row(second, &[0, 1]), [(second - 1, 0b11)], "it may still come");
+        }
+        assert_eq!(row(20, &[0, 1]), [(19, 0b11), (20, 0b11)], "for twice ten rows");
+        assert_eq!(row(21, &[0, 1]), [(21, 0b11)]);
+        // It is back, behind the others.
+        assert_eq!(row(22, &[0, 1, 2]), [(22, 0b111)]);
+        assert_eq!(row(23, &[0, 1]), []);
     }
 
     #[test]
