@@ -404,6 +404,7 @@ fn sentence(onset: &Onset<'_>, strongest: &str) -> String {
     let finding = match strongest {
         "range" => " - further out than ever seen before",
         "seasonal" => " - unusual for this time of day",
+        "cycle" => " - it does not follow its cycle",
         "shift_10" => " - the level of the last 10 readings has shifted",
         "shift_60" => " - the level of the last 60 readings has shifted",
         "unrest" if because.low <= onset.value && onset.value <= because.high => {
@@ -525,7 +526,7 @@ mod tests {
             unit: Some("mm/s"),
             score: 4.6,
             threshold: 2.4,
-            because: Because { evidence: [3.0, 0.0, 2.0, 0.0, 0.0], expected: 2.0, low: 1.0, high: 3.0 },
+            because: Because { evidence: [3.0, 0.0, 2.0, 0.0, 0.0, 0.0], expected: 2.0, low: 1.0, high: 3.0 },
             blame: None,
             budget_used: Some(0.1),
             model: ModelTag { name: "default".into(), version: "0".into(), digest: "0".into() },

@@ -701,7 +701,7 @@ impl Channel {
         verdict.fired |= firing && !known;
         verdict.ended |= !firing && known;
         // A device need not say why.
-        let silent = Because { evidence: [0.0; 5], expected: value, low: value, high: value };
+        let silent = Because { evidence: [0.0; 6], expected: value, low: value, high: value };
         let because = verdict.fired.then(|| because.unwrap_or(silent));
         let explains = |fault: &Fault| fault.rings() || *fault == Fault::Spike;
         let blame = verdict.fault.filter(explains).map(|fault| Blame { fault, finding: None });

@@ -64,7 +64,7 @@ impl From<Judged> for Message {
 /// Who speaks.
 /// ```
 /// use brooklet_core::message::{Hello, Mode};
-/// let hello = Hello { device: "pico-1".try_into().unwrap(), version: 1, mode: Mode::Verdicts };
+/// let hello = Hello { device: "pico-1".try_into().unwrap(), version: 2, mode: Mode::Verdicts };
 /// assert_eq!(postcard::to_slice(&hello, &mut [0; 64]).unwrap().len(), 9);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,9 +79,9 @@ pub struct Hello {
 
 /// The version of these messages.
 /// ```
-/// assert_eq!(brooklet_core::message::VERSION, 1);
+/// assert_eq!(brooklet_core::message::VERSION, 2);
 /// ```
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// Who does which part of the work.
 /// ```

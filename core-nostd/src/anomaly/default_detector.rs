@@ -4,25 +4,30 @@ use crate::math;
 use crate::quantile::{Binned, LogHistogram};
 use crate::sample::Moment;
 use crate::stats::EwMeanVar;
-use crate::traits::{AnomalyDetector, Explain, Judge, Learner, Protect, Stance, Stepper, Validate};
+use crate::traits::{
+    AnomalyDetector, Explain, Judge, Learner, Protect, Stance, Statistic, Stepper, Validate,
+};
 
+use super::cycle_profile::Turn;
 use super::hold::Hold;
 use super::seasonal_profile::Place;
-use super::{Because, LevelShift, Range, SeasonalProfile, leave_out};
+use super::{Because, CycleProfile, LevelShift, Range, SeasonalProfile, leave_out};
 
 /// Samples that running means and deviations remember.
 const HORIZON: u32 = 5000;
 /// Samples after which a score weighs half in the calibration.
 const HALF_LIFE: u32 = 4000;
-/// Experts: range, seasonal, shift 10, shift 60, unrest.
-pub(super) const EXPERTS: usize = 5;
+/// Experts: range, seasonal, shift 10, shift 60, unrest, cycle.
+pub(super) const EXPERTS: usize = 6;
 /// Evidence below this counts as none.
 const CUT: f32 = 1.0;
 /// Quarter octaves by which a score must stand clear of what was seen (see [`LogHistogram::evidence`]), for the
 /// calibrated experts. The mean of sixty spreads little, so it needs less.
-const MARGINS: [f32; EXPERTS - 1] = [2.0, 2.0, 1.0, 2.0];
+const MARGINS: [f32; EXPERTS - 1] = [2.0, 2.0, 1.0, 2.0, 2.0];
 /// The scale from which on values are compressed, at least this share of their deviation.
 const SCALE: f32 = 0.03;
+/// The cycle counts where it leaves less than this share of the variance that the time of day leaves.
+const CLEARER: f32 = 0.5;
 /// How fast the slots of the seasonal profile learn while an alert is open.
 const GATE: f32 = 0.3;
 /// Deviations below this share of the value are what f32 sensors cannot resolve.
@@ -31,24 +36,26 @@ const TINY: f32 = 1e-20;
 
 /// What a channel gets when nobody configures anything.
 ///
-/// Five experts, each calibrated against its own past, fused into one evidence:
+/// Six experts, each calibrated against its own past, fused into one evidence:
 /// 1. **range** ([`Range`]), not calibrated;
 /// 2. **seasonal** ([`SeasonalProfile`]);
 /// 3. **shift 10** ([`LevelShift`]) of the values;
 /// 4. **shift 60** of their compressed values `asinh(x / m)`, `m` the size of their mean: a logarithm that knows zero and
 ///    signs, so that the bursts of counts and the outliers of heavy tails do not hide everything else;
 /// 5. **unrest**: a level shift of `log2` of the step from the value before, which falls when a sensor sticks and rises
-///    when it shakes.
+///    when it shakes;
+/// 6. **cycle** ([`CycleProfile`]): of any length, found by itself; it counts where it leaves less than half of the variance
+///    that the time of day leaves.
 ///
 /// Calibration: `-log10` of a conformal p-value from a decaying [`LogHistogram`]. Fusion: evidences under 1 count as
 /// none, `S = (Σ e³)^(1/3)`: one expert at 3.2 says as much as two at 2.55.
 ///
-/// Works for most channels with a time; without times the seasonal expert is silent. A slow drift that is small
+/// Works for most channels; without times the seasonal expert is silent. A slow drift that is small
 /// against the channel's own daily swing is seen late or never, and so is what repeats every day at the same hour.
 /// While an alert is open, the level compares with the normal of before ([`Protect`]); the statistics learn on (to
 /// freeze them costs more alerts than it finds), only the seasonal slots slow down.
 ///
-/// Memory: 2,460 bytes, asserted below 3,000 with its alarm. Cost: two logarithms, six square roots, 26
+/// Memory: 3,276 bytes, asserted below 3,500 with its alarm. Cost: two logarithms, six square roots, 26
 /// divisions with its alarm; two logarithms more for each expert that finds something, then also a cube root. Once a turn of sixty
 /// samples 120 additions.
 /// ```
@@ -68,6 +75,7 @@ pub struct DefaultDetector {
     short: LevelShift<10, HORIZON>,
     long: LevelShift<60, HORIZON>,
     unrest: LevelShift<60, HORIZON>,
+    cycle: CycleProfile,
     /// Step from the value before; steadies the logarithm that `unrest` sees.
     distance: EwMeanVar<HORIZON>,
     last: f32,
@@ -93,6 +101,9 @@ struct View {
     restless: f32,
     distance: f32,
     unrest: f32,
+    /// In the cycle, for the cycle to learn; only where it counts.
+    turn: Option<Turn>,
+    cycle: Option<Turn>,
     /// Raw, of the calibrated experts.
     scores: [Option<Binned>; EXPERTS - 1],
 }
@@ -118,6 +129,7 @@ impl DefaultDetector {
             short: LevelShift::new(),
             long: LevelShift::new(),
             unrest: LevelShift::new(),
+            cycle: CycleProfile::new(),
             distance: EwMeanVar::new(),
             last: 0.0,
             error: EwMeanVar::new(),
@@ -151,6 +163,12 @@ impl DefaultDetector {
         if value < 0.0 { -power } else { power }
     }
 
+    /// The cycle tells more than the time of day.
+    fn is_clearer_than_the_clock(&self, place: Option<Place>) -> bool {
+        let by_clock = place.and_then(|place| place.expected).and_then(|_| self.error.value());
+        by_clock.is_none_or(|(_, variance)| self.cycle.left() < CLEARER * variance)
+    }
+
     fn view(&self, x: &Moment) -> View {
         let value = math::limit(x.value());
         let place = self.season.place(x.time());
@@ -161,14 +179,30 @@ impl DefaultDetector {
         let floor = 0.5 * self.distance.mean() + RESOLUTION * math::abs(value) + TINY;
         let unrest = math::log2(distance + floor);
         let restless = self.unrest.mean_with(unrest);
+        let turn = self.cycle.turn(value);
+        let cycle = turn.filter(|_| self.is_clearer_than_the_clock(place));
         let scores = [
             residual.map(|residual| self.season.score_of(residual)),
             self.short.score_of(short),
             self.long.score_of(long),
             self.unrest.score_of(restless),
+            cycle.and_then(|cycle| self.cycle.score_of(&cycle)),
         ]
         .map(|score| score.map(Binned::new));
-        View { value, place, residual, compressed, short, long, restless, distance, unrest, scores }
+        View {
+            value,
+            place,
+            residual,
+            compressed,
+            short,
+            long,
+            restless,
+            distance,
+            unrest,
+            turn,
+            cycle,
+            scores,
+        }
     }
 
     /// Of each expert; 0 where it is clearly too little to count.
@@ -182,7 +216,9 @@ impl DefaultDetector {
                 *evidence = calibration.evidence(score.score(), margin).unwrap_or(0.0);
             }
         }
-        leave_out(self.muted, &mut evidence);
+        // Its scores cannot be compared with their own past yet.
+        let young = if self.cycle.is_settled() { 0 } else { 1 << (EXPERTS - 1) };
+        leave_out(self.muted | young, &mut evidence);
         evidence
     }
 
@@ -200,6 +236,7 @@ impl DefaultDetector {
             math::abs(view.short - normal.short),
             math::abs(view.long - normal.long),
             math::abs(view.restless - normal.unrest),
+            view.cycle.map_or(0.0, |cycle| math::abs(cycle.residual)),
         ]
     }
 
@@ -212,7 +249,11 @@ impl DefaultDetector {
 
     /// The reasons, evidence being that of the view.
     fn because(&self, x: &Moment, view: &View, evidence: &[f32; EXPERTS]) -> Because {
-        let (expected, half) = (self.expected(x, view), 3.0 * self.error.sd());
+        let (expected, sd) = match view.cycle.filter(|_| self.cycle.is_settled()) {
+            Some(cycle) => (cycle.expected, math::sqrt(self.cycle.left())),
+            None => (self.expected(x, view), self.error.sd()),
+        };
+        let half = 3.0 * sd;
         // Nothing is usual that was never seen.
         let (least, most) = self.range.bounds().unwrap_or((f32::MIN, f32::MAX));
         let (low, high) = (math::max(expected - half, least), math::min(expected + half, most));
@@ -232,6 +273,7 @@ impl DefaultDetector {
         self.distance.learn_one(&view.distance);
         self.last = view.value;
         self.season.learn_at(x, view.place, if self.hold.is_open() { GATE } else { 1.0 });
+        self.cycle.learn_at(view.value, view.turn, if self.hold.is_open() { GATE } else { 1.0 });
         self.short.learn_with(view.value, view.short);
         self.long.learn_with(view.compressed, view.long);
         self.range.learn_one(&view.value);
@@ -337,6 +379,7 @@ impl Validate for DefaultDetector {
             && self.short.is_valid()
             && self.long.is_valid()
             && self.unrest.is_valid()
+            && self.cycle.is_valid()
             && self.distance.is_valid()
             && math::abs(self.last) <= math::LIMIT
             && self.error.is_valid()

@@ -168,7 +168,7 @@ impl<const FRACTION: u32, const LEN: usize, const SHIFT: u32> Explain
     fn explain_one(&self, x: &Moment) -> Because {
         let expected = fixed::to_float::<FRACTION>(self.usual_raw());
         let half = 3.0 * self.usual.sd();
-        let evidence = [self.level_one(x), 0.0, 0.0, 0.0, 0.0];
+        let evidence = [self.level_one(x), 0.0, 0.0, 0.0, 0.0, 0.0];
         Because { evidence, expected, low: expected - half, high: expected + half }
     }
 }

@@ -135,7 +135,7 @@ impl<const FRACTION: u32> Explain for FixedRange<FRACTION> {
         let raw = fixed::to_raw::<FRACTION>(x.value());
         let (lo, hi) = self.bounds_raw().unwrap_or((raw, raw));
         let [low, high, expected] = [lo, hi, lo.midpoint(hi)].map(fixed::to_float::<FRACTION>);
-        Because { evidence: [self.level_one(x), 0.0, 0.0, 0.0, 0.0], expected, low, high }
+        Because { evidence: [self.level_one(x), 0.0, 0.0, 0.0, 0.0, 0.0], expected, low, high }
     }
 }
 

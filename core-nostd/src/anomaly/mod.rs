@@ -5,6 +5,8 @@
 //! strangeness.
 
 mod calibrated;
+mod cycle_finder;
+mod cycle_profile;
 mod default_detector;
 mod fixed_level_shift;
 mod fixed_range;
@@ -19,6 +21,8 @@ mod tail_rank;
 mod zscore;
 
 pub use calibrated::Calibrated;
+pub use cycle_finder::CycleFinder;
+pub use cycle_profile::CycleProfile;
 pub use default_detector::DefaultDetector;
 pub use fixed_level_shift::FixedLevelShift;
 pub use fixed_range::FixedRange;
@@ -51,7 +55,7 @@ use crate::registry::registry;
 pub struct Because {
     /// Evidence of each expert that counts, in powers of ten, in the order of [`EXPERT_NAMES`]; 0 for the others. A
     /// detector without experts puts its own evidence first.
-    pub evidence: [f32; 5],
+    pub evidence: [f32; 6],
     /// The value that was expected.
     pub expected: f32,
     /// Lower end of where the value usually lies.
@@ -64,7 +68,7 @@ pub struct Because {
 /// ```
 /// assert_eq!(brooklet_core::anomaly::EXPERT_NAMES[1], "seasonal");
 /// ```
-pub const EXPERT_NAMES: [&str; 5] = ["range", "seasonal", "shift_10", "shift_60", "unrest"];
+pub const EXPERT_NAMES: [&str; 6] = ["range", "seasonal", "shift_10", "shift_60", "unrest", "cycle"];
 
 /// Takes the evidence of some experts away, a bit each in their order.
 fn leave_out(muted: u8, evidence: &mut [f32]) {
@@ -80,7 +84,7 @@ fn leave_out(muted: u8, evidence: &mut [f32]) {
 registry! {
     /// Any registered detector of one channel.
     detector Detector: family "anomaly", kind 2 {
-        /// Five calibrated experts; what a channel gets when nobody configures anything.
+        /// Six calibrated experts; what a channel gets when nobody configures anything.
         "default" => Default(DefaultDetector) = DefaultDetector::new(),
         /// Distance from a running mean of 5000 samples.
         "zscore" => ZScore(ZScore<5000>) = ZScore::new(),

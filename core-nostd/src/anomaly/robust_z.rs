@@ -107,7 +107,7 @@ impl<const LEN: usize> Explain for RobustZ<LEN> {
     fn explain_one(&self, x: &Moment) -> Because {
         let (expected, deviation) = self.centre().unwrap_or((math::limit(x.value()), math::LIMIT));
         let half = 3.0 * deviation;
-        let evidence = [self.score_one(x).unwrap_or(0.0), 0.0, 0.0, 0.0, 0.0];
+        let evidence = [self.score_one(x).unwrap_or(0.0), 0.0, 0.0, 0.0, 0.0, 0.0];
         Because { evidence, expected, low: expected - half, high: expected + half }
     }
 }

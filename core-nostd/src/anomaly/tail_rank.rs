@@ -92,7 +92,7 @@ impl<const HORIZON: u32> Explain for TailRank<HORIZON> {
 
     fn explain_one(&self, x: &Moment) -> Because {
         let (expected, half) = (self.values.mean(), 3.0 * self.values.sd());
-        let evidence = [self.score_one(x).unwrap_or(0.0), 0.0, 0.0, 0.0, 0.0];
+        let evidence = [self.score_one(x).unwrap_or(0.0), 0.0, 0.0, 0.0, 0.0, 0.0];
         Because { evidence, expected, low: expected - half, high: expected + half }
     }
 }

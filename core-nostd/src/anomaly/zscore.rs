@@ -83,7 +83,7 @@ impl<const HORIZON: u32> Explain for ZScore<HORIZON> {
         let (expected, half) = (self.values.mean(), 3.0 * self.values.sd());
         let [evidence, ..] = [self.score_one(x).unwrap_or(0.0)];
         Because {
-            evidence: [evidence, 0.0, 0.0, 0.0, 0.0],
+            evidence: [evidence, 0.0, 0.0, 0.0, 0.0, 0.0],
             expected,
             low: expected - half,
             high: expected + half,
