@@ -21,7 +21,7 @@ use core::fmt;
 
 use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::traits::Validate;
 
@@ -222,6 +222,13 @@ pub fn load_row<T: Snapshot>(bytes: &[u8], tag: u32, digest: u32) -> Result<T, E
 #[must_use]
 pub const fn digest(learner: &str) -> u32 {
     CRC.checksum(learner.as_bytes())
+}
+
+/// Reads a part of a state, for `deserialize_with`.
+// Never inlined: what a part is made of has left the stack when the next one is read; small boards have no room for all.
+#[inline(never)]
+pub(crate) fn read_part<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<T, D::Error> {
+    T::deserialize(from)
 }
 
 /// Checks all but the state itself.

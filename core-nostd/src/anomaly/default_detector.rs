@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 use crate::math;
 use crate::quantile::{Binned, LogHistogram};
 use crate::sample::Moment;
+use crate::snapshot::read_part;
 use crate::stats::EwMeanVar;
 use crate::traits::{
     AnomalyDetector, Explain, Judge, Learner, Protect, Stance, Statistic, Stepper, Validate,
@@ -71,17 +72,24 @@ const TINY: f32 = 1e-20;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DefaultDetector {
     range: Range,
+    #[serde(deserialize_with = "read_part")]
     season: SeasonalProfile<HORIZON>,
+    #[serde(deserialize_with = "read_part")]
     short: LevelShift<10, HORIZON>,
+    #[serde(deserialize_with = "read_part")]
     long: LevelShift<60, HORIZON>,
+    #[serde(deserialize_with = "read_part")]
     unrest: LevelShift<60, HORIZON>,
+    #[serde(deserialize_with = "read_part")]
     cycle: CycleProfile,
     /// Step from the value before; steadies the logarithm that `unrest` sees.
     distance: EwMeanVar<HORIZON>,
     last: f32,
     /// Distance from the expected value; gives the band.
     error: EwMeanVar<HORIZON>,
+    #[serde(deserialize_with = "read_part")]
     calibration: [LogHistogram<HALF_LIFE>; EXPERTS - 1],
+    #[serde(deserialize_with = "read_part")]
     hold: Hold,
     /// Experts that are left out, a bit each.
     #[serde(skip)]

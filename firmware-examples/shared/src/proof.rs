@@ -104,7 +104,7 @@ fn last_bit_flipped(moment: &Moment) -> Moment {
 // Never inlined: where a model is loaded there is no room for this as well.
 #[inline(never)]
 fn snapshot(out: &mut impl Write, name: &str, monitor: &Monitor<DefaultDetector>) -> Result {
-    match snapshot::save(monitor, 0, &mut [0; 2_560]) {
+    match snapshot::save(monitor, 0, &mut [0; 3_328]) {
         Ok(bytes) => {
             write!(out, "{name}: snapshot of {} bytes ", bytes.len())?;
             bytes.iter().try_for_each(|byte| write!(out, "{byte:02x}"))?;

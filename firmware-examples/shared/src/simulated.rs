@@ -46,10 +46,16 @@ impl<L: Line, F: NorFlash> Board for Simulated<L, F> {
     }
 }
 
+// Never inlined: what it is made of would take up the stack for good, and a model is loaded on top of it.
+#[inline(never)]
+fn device(config: &Config<'_>) -> Device<DefaultDetector, 1> {
+    Device::new(config, [("temp", DefaultDetector::new())])
+}
+
 /// Runs for ever; `range` of the flash is for the model.
 pub fn play(config: &Config<'_>, line: impl Line, flash: impl NorFlash, range: Range<u32>) -> ! {
     let mut board = Simulated { line, slots: Slots::new(flash, range), told: false };
-    let mut device = Device::new(config, [("temp", DefaultDetector::new())]);
+    let mut device = device(config);
     let _ = device.restore(0, |room| Some(board.slots.load(room).ok()??.len()));
     device.hello(&mut board);
     let (mut signal, mut silence) = (Signal::new(1), 0);

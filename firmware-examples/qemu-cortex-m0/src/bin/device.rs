@@ -1,6 +1,6 @@
 //! A device on a serial line: `-serial tcp:127.0.0.1:4321,server=on,wait=on,nodelay=on`, and `tcp://127.0.0.1:4321` as the
-//! gateway's port. `-global nrf51-soc.sram-size=32768` makes it the part with 32 kB of RAM: 16 are enough to learn, and too
-//! few to load a model. The model is kept in the part's own flash.
+//! gateway's port. `-global nrf51-soc.sram-size=32768` makes it the part with 32 kB of RAM: 16 are too few to
+//! load a model. The model is kept in the part's own flash.
 #![no_std]
 #![no_main]
 
