@@ -1002,7 +1002,7 @@ pub(crate) mod tests {
             fault: None,
         };
         for (i, evidence) in
-            [[f32::MAX; 5], [f32::MIN; 5], [2.0, -2.0, -1.9, 0.0, 0.0]].into_iter().enumerate()
+            [[f32::MAX; 6], [f32::MIN; 6], [2.0, -2.0, -1.9, 0.0, 0.0, 0.0]].into_iter().enumerate()
         {
             let because = Because { evidence, expected: f32::MIN, low: f32::MAX, high: f32::MIN };
             let when = When::recorded(Timestamp(i as i64));

@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use brooklet_core::alarm::Settings;
 use brooklet_core::anomaly::{
-    DefaultDetector, EXPERT_NAMES, JOINT_EXPERT_NAMES, Joint, LevelShift, Range, Row, SeasonalProfile,
+    CycleProfile, DefaultDetector, EXPERT_NAMES, JOINT_EXPERT_NAMES, Joint, LevelShift, Range, Row,
+    SeasonalProfile,
 };
 use brooklet_core::monitor::Monitor;
 use brooklet_core::quantile::LogHistogram;
@@ -101,6 +102,11 @@ fn expert(name: &str) -> Option<(usize, f64)> {
                 shift.learn_one(&value(x));
                 distance.learn_one(&value(x));
             },
+        ),
+        "cycle" => calibrated(
+            CycleProfile::new(),
+            |profile, x| profile.score(value(x)),
+            |profile, x| profile.learn_one(&value(x)),
         ),
         _ => return None,
     })

@@ -56,7 +56,7 @@ const TINY: f32 = 1e-20;
 /// While an alert is open, the level compares with the normal of before ([`Protect`]); the statistics learn on (to
 /// freeze them costs more alerts than it finds), only the seasonal slots slow down.
 ///
-/// Memory: 3,276 bytes, asserted below 3,500 with its alarm. Cost: two logarithms, six square roots, 26
+/// Memory: 3,280 bytes, asserted below 3,500 with its alarm. Cost: two logarithms, six square roots, 26
 /// divisions with its alarm; two logarithms more for each expert that finds something, then also a cube root. Once a turn of sixty
 /// samples 120 additions.
 /// ```
