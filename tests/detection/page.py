@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from textwrap import wrap
 
 PEERS = {
     "river_hst": "River half-space trees",
@@ -111,7 +112,7 @@ def sets_section(brooklet, sets, bars):
         total, rows = report["total"], sum(file["readings"]["rows"] for file in report["files"])
         timed = total["days"] is not None
         about = which["about"]
-        yield f"{about[0].upper()}{about[1:]}."
+        yield from wrap(f"{about[0].upper()}{about[1:]}.", 128)
         many = "a recording" if len(which["files"]) == 1 else f"{len(which['files'])} recordings"
         days = f", {total['days']:.1f} days" if timed else ""
         yield f"{many[0].upper()}{many[1:]}, {rows:,} rows{days}, {total['events']} events."
@@ -142,7 +143,10 @@ def sets_section(brooklet, sets, bars):
         spans = [f"{name} {low:.2f} to {high:.2f}" for name, (low, high) in ((n, s) for n, s in spans if s)]
         if spans:
             yield f"Brooklet's {', '.join(spans)}."
-            yield ""
+        best = dict(bars[-1][1])
+        better = [f"{title} ({best[name]:.2f})" for name, title in whole_names().items() if best[name] > best["Brooklet"]]
+        yield from wrap(f"Better than Brooklet here, by VUS-PR: {', '.join(better) or 'none'}.", 128)
+        yield ""
 
 
 def unlabelled_section(brooklet, sets):

@@ -92,7 +92,7 @@ SETS = [
      "machines, tanks, servers with faults, 5 to 64 channels, of `tests/detection/plants.py`: six families that were "
      "not looked at while the detector was made; the label is the fault", 100),
     ("occupancy", "occupancy", "Occupancy", occupancy,
-     "an office by the minute; the label says that somebody is there, **which is no fault** a fifth to a third of the time", 100),
+     "an office by the minute; the label says that somebody is there, **which is no fault**, and is so for a fifth to a third of the time", 100),
     ("ai4i2020", "ai4i2020", "AI4I 2020", ai4i2020,
      "made-up milling machine, a row a product and no time stream; the label is machine failure, 339 rows, most of them alone", 0),
     ("cmapss_FD001", "cmapss", "C-MAPSS FD001", cmapss("train_FD001", 30),
