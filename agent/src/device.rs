@@ -62,10 +62,12 @@ impl ChannelSettings {
         brooklet_core::snapshot::digest(self.detector)
     }
 
-    /// The same for a group of channels of which this is one.
+    /// The same for a group of channels of which this is one. It rings at twice the evidence: rows that follow one another are
+    /// alike, and what is taken for many of them is few.
     #[must_use]
     pub fn of_group(&self) -> Self {
-        Self { detector: joint::DETECTOR, unit: None, start_from: None, ..self.clone() }
+        let alarm = Settings { threshold: 2.0 * self.alarm.threshold, ..self.alarm };
+        Self { detector: joint::DETECTOR, unit: None, start_from: None, alarm, ..self.clone() }
     }
 
     fn tag(&self) -> ModelTag {

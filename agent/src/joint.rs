@@ -511,7 +511,7 @@ mod tests {
         let changes: Vec<Change> = device.changes.iter().map(|(change, _)| *change).collect();
         assert_eq!((changes[0], changes.last()), (Change::Fired, Some(&Change::Resolved)));
         let alert = &device.changes[0].1;
-        assert!((700..705).contains(&(alert.started_at.0 / 1000)), "{}", alert.started_at);
+        assert!((700..710).contains(&(alert.started_at.0 / 1000)), "{}", alert.started_at);
         assert_eq!((alert.channel.0.as_ref(), alert.model.name.as_str()), (CHANNEL, DETECTOR));
         assert!(alert.budget_used.is_some_and(|used| used > 0.0));
         let sentence = &alert.because.sentence;

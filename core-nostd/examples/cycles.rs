@@ -15,7 +15,7 @@ use brooklet_core::monitor::Monitor;
 use brooklet_core::rng::Rng;
 use brooklet_core::sample::Moment;
 
-const PERIODS: [f32; 6] = [8.0, 37.0, 90.0, 600.0, 1203.7, 5000.0];
+const PERIODS: [f32; 5] = [37.0, 90.0, 600.0, 1203.7, 5000.0];
 type Shape = fn(f32) -> f32;
 const SHAPES: [(&str, Shape); 5] = [
     ("sine", |turn| math::sin(core::f32::consts::TAU * turn)),

@@ -25,6 +25,9 @@ const MESSAGES: usize = 1500;
 const BATCH: usize = 24;
 /// Batches between two checkpoints, about.
 const ROUND: u64 = 7;
+/// Milliseconds between two messages of a device, and those of a long round.
+const STEP: i64 = 20_000;
+const MOST_LOST: i64 = 2 * ROUND as i64 * BATCH as i64 / DEVICES as i64 * STEP;
 
 fn plan(durability: &str) -> Arc<Plan> {
     let folder = tempfile::tempdir().unwrap();
@@ -317,7 +320,11 @@ fn with_checkpoints_alone_a_crash_costs_what_was_learnt_since_and_no_alert() {
         // That no alert is lost is checked on the way.
         let result = run(&disk, &plan, seed, crashes(seed.wrapping_mul(0x9e37_79b9), operations));
         let last = |result: &Result| result.channels.values().map(|channel| channel.last).collect::<Vec<_>>();
-        assert_eq!(last(&result), last(&expected), "seed {seed}");
+        // Only the last crash has nothing after it that would be learnt again.
+        for (last, expected) in last(&result).into_iter().zip(last(&expected)) {
+            let behind = expected.unwrap_or_default().0 - last.unwrap_or_default().0;
+            assert!((0..=MOST_LOST).contains(&behind), "seed {seed}: {last:?}, {expected:?}");
+        }
         differ += u64::from(result != expected);
     }
     assert!(differ > 0, "then it would be a journal");

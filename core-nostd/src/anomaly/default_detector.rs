@@ -45,7 +45,7 @@ const TINY: f32 = 1e-20;
 ///    signs, so that the bursts of counts and the outliers of heavy tails do not hide everything else;
 /// 5. **unrest**: a level shift of `log2` of the step from the value before, which falls when a sensor sticks and rises
 ///    when it shakes;
-/// 6. **cycle** ([`CycleProfile`]): of any length, found by itself; it counts where it leaves less than half of the variance
+/// 6. **cycle** ([`CycleProfile`]): of 32 readings or more, found by itself; it counts where it leaves less than half of the variance
 ///    that the time of day leaves.
 ///
 /// Calibration: `-log10` of a conformal p-value from a decaying [`LogHistogram`]. Fusion: evidences under 1 count as
@@ -187,7 +187,7 @@ impl DefaultDetector {
         let floor = 0.5 * self.distance.mean() + RESOLUTION * math::abs(value) + TINY;
         let unrest = math::log2(distance + floor);
         let restless = self.unrest.mean_with(unrest);
-        let turn = self.cycle.turn(value);
+        let turn = self.cycle.turn(value, self.season.missing(x.time()));
         let cycle = turn.filter(|_| self.is_clearer_than_the_clock(place));
         let scores = [
             residual.map(|residual| self.season.score_of(residual)),

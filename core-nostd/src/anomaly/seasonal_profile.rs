@@ -114,6 +114,11 @@ impl<const HORIZON: u32> SeasonalProfile<HORIZON> {
         math::abs(deviation) / self.values.sd()
     }
 
+    /// Samples that are missing before one of that time.
+    pub(super) fn missing(&self, time: Option<i64>) -> u32 {
+        self.period.missing(time)
+    }
+
     /// Mean and deviation of the values.
     pub(super) const fn values(&self) -> &EwMeanVar<HORIZON> {
         &self.values

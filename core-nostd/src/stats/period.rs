@@ -28,6 +28,8 @@ impl Period {
     pub const UNKNOWN: f32 = 300_000.0;
     const ALPHA: f32 = 0.02;
     const LONGEST_STEP: f32 = 8.0;
+    /// Beyond that nobody knows how many there would have been.
+    const MOST_MISSING: f32 = 1e6;
     /// A century: no sensor is slower.
     const MAX: f32 = 3.2e12;
 
@@ -41,6 +43,16 @@ impl Period {
     #[must_use]
     pub const fn or_unknown(&self) -> f32 {
         if self.period > 0.0 { self.period } else { Self::UNKNOWN }
+    }
+
+    /// Samples that are missing between the last one and one at this time; 0 if that is not known.
+    pub(crate) fn missing(&self, time: Option<i64>) -> u32 {
+        let (Some(last), Some(time)) = (self.last, time) else { return 0 };
+        let step = time.saturating_sub(last) as f32;
+        if self.period <= 0.0 || step < 1.5 * self.period {
+            return 0;
+        }
+        math::min(step / self.period - 0.5, Self::MOST_MISSING) as u32
     }
 }
 
@@ -96,6 +108,14 @@ mod tests {
         period.learn_one(&Some(i64::MAX));
         period.learn_one(&Some(i64::MIN));
         period.learn_one(&Some(i64::MIN + 1000));
+        assert_eq!(
+            [Some(99_000 + 1400), Some(99_000 + 1600), Some(0), None].map(|t| Period {
+                last: Some(99_000),
+                period: 1000.0
+            }
+            .missing(t)),
+            [0, 1, 0, 0]
+        );
         assert!((1000.0..1200.0).contains(&period.or_unknown()) && period.is_valid());
     }
 }
