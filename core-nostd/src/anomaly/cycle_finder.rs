@@ -125,8 +125,8 @@ impl CycleFinder {
         let from = usize::from(self.compared);
         let later = self.steps.iter().skip(usize::from(self.lag)).skip(from);
         let pairs = self.steps.iter().skip(from).zip(later).take(usize::from(PRODUCTS));
-        let sum: i32 = pairs.map(|(a, b)| i32::from(*a).wrapping_mul(i32::from(*b))).sum();
-        self.products = self.products.wrapping_add(sum);
+        let product = |(a, b): (&i8, &i8)| i32::from(*a).wrapping_mul(i32::from(*b));
+        self.products = pairs.map(product).fold(self.products, i32::wrapping_add);
         self.compared = self.compared.saturating_add(PRODUCTS);
         let all = (LEN as u8).saturating_sub(self.lag);
         if self.compared < all {
